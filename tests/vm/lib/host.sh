@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# Host side of the virtual machine runner: where things are, messages. Sourced, never run.
+#
+# Everything that is made lives in $VM_DIR, outside the repository. Inside the lab's tree the same
+# directory is /lab/build/vm.
+#
+# shellcheck disable=SC2034 # used by the scripts that source this file
+
+VM_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd -P)
+VM_ENTER=$VM_TOP/tests/lab/enter
+if [ "${APPEX_IN_TREE-}" = 1 ]; then
+	VM_TREE=
+	VM_DIR=/lab/build/vm
+else
+	VM_TREE=${APPEX_CACHE:-/var/cache/appex}/tree
+	VM_DIR=${APPEX_CACHE:-/var/cache/appex}/build/vm
+fi
+
+# The runner's own failures exit with 125, so that they are never taken for the guest's.
+vm_say() { printf 'vm: %s\n' "$*" >&2; }
+vm_die() {
+	vm_say "error: $*"
+	exit 125
+}
+
+# vm_kernel FLAVOUR: the newest release of that flavour. "cloud" is what the lab installs; "generic" is
+# the same source built with drivers for real hardware, e1000 among them, which cloud lacks.
+# A full release name stands for itself.
+vm_kernel() {
+	local cloud
+	case $1 in
+	cloud | generic)
+		cloud=$(find "$VM_TREE/lib/modules/" -mindepth 1 -maxdepth 1 -name '*-cloud-amd64' -printf '%f\n' |
+			sort -V | tail -n 1)
+		[ -n "$cloud" ] || vm_die "no cloud-amd64 kernel in the lab's tree: run 'make lab' first"
+		if [ "$1" = cloud ]; then echo "$cloud"; else echo "${cloud/-cloud-/-}"; fi
+		;;
+	*) echo "$1" ;;
+	esac
+}
+
+# vm_module KV: the module built for kernel KV, or nothing.
+vm_module() {
+	local file=$VM_TOP/build/$1/appex.ko
+	[ ! -f "$file" ] || echo "$file"
+}
