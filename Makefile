@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# appex: build, check, test. `make help` lists the targets.
+#
+#   make                     builds appex.ko for the running kernel
+#   make KDIR=/path          ... for another kernel's headers or build tree
+#   make O=/path             ... with the results outside the source tree
+
+SHELL := /bin/bash
+KDIR ?= /lib/modules/$(shell uname -r)/build
+ABS := $(realpath $(dir $(lastword $(MAKEFILE_LIST))))
+
+kbuild-args := -C $(KDIR) M=$(ABS) $(if $(O),MO=$(abspath $(O)))
+# User-mode Linux: named by its configuration; its module loader knows neither
+# position-independent Rust code nor the small code model.
+ifneq ($(shell grep -sx 'CONFIG_UML=y' $(KDIR)/.config),)
+kbuild-args += ARCH=um KRUSTFLAGS="-Ccode-model=large -Crelocation-model=static"
+endif
+ifneq ($(shell grep -sx 'CONFIG_CC_IS_CLANG=y' $(KDIR)/.config),)
+kbuild-args += LLVM=1
+endif
+kbuild-args += $(if $(CLIPPY),CLIPPY=1) $(if $(APPEX_WERROR),APPEX_WERROR=1)
+
+.PHONY: all modules clean help available install uninstall check lab test test-unit demo
+
+all: modules
+
+modules: available
+	+$(if $(O),@mkdir -p $(O))
+	+$(MAKE) $(kbuild-args) modules
+
+available:
+	@scripts/rust-available.sh --quiet "$(KDIR)"
+
+clean:
+	+$(MAKE) $(kbuild-args) clean
+
+install:
+	scripts/install-local.sh
+
+uninstall:
+	scripts/install-local.sh --uninstall
+
+# Style and architecture; needs rustfmt and shellcheck.
+check:
+	scripts/check-style.sh
+	scripts/check-layers.sh
+
+lab:
+	tests/lab/setup all
+
+test-unit:
+	cd tests/host && cargo test --quiet
+
+test:
+	tests/run
+
+demo:
+	tests/demo/demo
+
+help:
+	@sed -n 's/^# \?//;/^ *make/p' $(firstword $(MAKEFILE_LIST))
+	@echo '  make check               formatting, lints, layering'
+	@echo '  make test-unit           unit tests of the pure code, on the host'
+	@echo '  make lab                 sets up the test laboratory'
+	@echo '  make test                all tests'
+	@echo '  make demo                before/after in a virtual machine'
+	@echo '  make install, uninstall  the module and lotServer.sh on this machine'

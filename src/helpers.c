@@ -1,0 +1,424 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * See helpers.h. Every function here is one inline function or macro of the
+ * kernel made callable; the comments give context and locking where the
+ * wrapped thing has any.
+ */
+#include <linux/inetdevice.h>
+#include <linux/jhash.h>
+#include <linux/module.h>
+#include <linux/netfilter.h>
+#include <linux/percpu.h>
+#include <linux/proc_fs.h>
+#include <linux/ratelimit.h>
+#include <linux/uaccess.h>
+#include <net/addrconf.h>
+#include <net/if_inet6.h>
+#include <net/ip6_route.h>
+#include <net/tcp.h>
+
+#include "helpers.h"
+
+/* `sysctl net.ipv4.tcp_congestion_control=zeta` loads the module by this. */
+MODULE_ALIAS("tcp_zeta");
+
+void appex_spin_lock_init(spinlock_t *lock)
+{
+	spin_lock_init(lock);
+}
+
+void appex_spin_lock_bh(spinlock_t *lock)
+	__acquires(lock)
+{
+	spin_lock_bh(lock);
+}
+
+void appex_spin_unlock_bh(spinlock_t *lock)
+	__releases(lock)
+{
+	spin_unlock_bh(lock);
+}
+
+void appex_list_init(struct list_head *head)
+{
+	INIT_LIST_HEAD(head);
+}
+
+void appex_list_add_tail(struct list_head *entry, struct list_head *head)
+{
+	list_add_tail(entry, head);
+}
+
+void appex_list_del(struct list_head *entry)
+{
+	list_del_init(entry);
+}
+
+u64 *appex_percpu_alloc(u32 counters)
+{
+	return (__force u64 *)__alloc_percpu(array_size(counters, sizeof(u64)), sizeof(u64));
+}
+
+void appex_percpu_free(u64 *counters)
+{
+	free_percpu((u64 __percpu *)counters);
+}
+
+/* Any context. */
+void appex_percpu_add(u64 *counters, u32 index, u64 value)
+{
+	this_cpu_add(*((u64 __percpu *)counters + index), value);
+}
+
+u64 appex_percpu_read(u64 *counters, u32 index, u32 cpu)
+{
+	return READ_ONCE(per_cpu_ptr((u64 __percpu *)counters, cpu)[index]);
+}
+
+/* A hint: the caller may migrate right after. */
+u32 appex_cpu_current(void)
+{
+	return raw_smp_processor_id();
+}
+
+u32 appex_cpu_ids(void)
+{
+	return nr_cpu_ids;
+}
+
+bool appex_cpu_possible(u32 cpu)
+{
+	return cpu < nr_cpu_ids && cpu_possible(cpu);
+}
+
+u32 appex_now_ms(void)
+{
+	return (u32)jiffies64_to_msecs(get_jiffies_64());
+}
+
+u64 appex_now_us(void)
+{
+	return tcp_clock_us();
+}
+
+u32 appex_hz(void)
+{
+	return HZ;
+}
+
+int appex_skb_copy_bits(const struct sk_buff *skb, u32 offset, void *to, u32 len)
+{
+	const void *from = skb_header_pointer(skb, offset, len, to);
+
+	if (!from)
+		return -EINVAL;
+	if (from != to)
+		memcpy(to, from, len);
+	return 0;
+}
+
+u32 appex_skb_gso_segs(const struct sk_buff *skb)
+{
+	return skb_is_gso(skb) ? skb_shinfo(skb)->gso_segs : 1;
+}
+
+int appex_skb_iif(const struct sk_buff *skb)
+{
+	return skb->skb_iif;
+}
+
+struct sock *appex_skb_full_sk(const struct sk_buff *skb)
+{
+	return skb->sk && sk_fullsock(skb->sk) ? skb->sk : NULL;
+}
+
+int appex_dev_ifindex(const struct net_device *dev)
+{
+	return READ_ONCE(dev->ifindex);
+}
+
+/* Stable under RTNL only. */
+const char *appex_dev_name(const struct net_device *dev)
+{
+	return dev->name;
+}
+
+bool appex_dev_is_loopback(const struct net_device *dev)
+{
+	return dev->flags & IFF_LOOPBACK;
+}
+
+bool appex_dev_in_init_net(const struct net_device *dev)
+{
+	return net_eq(dev_net(dev), &init_net);
+}
+
+struct net_device *appex_notifier_dev(void *info)
+{
+	return netdev_notifier_info_to_dev(info);
+}
+
+/* Softirq or BH off, RCU. `peer` is an IPv4 address in network order. */
+bool appex_dev_onlink_v4(const struct net_device *dev, const u8 *peer)
+{
+	const struct in_device *in_dev = __in_dev_get_rcu(dev);
+	const struct in_ifaddr *ifa;
+	__be32 addr;
+
+	if (!in_dev)
+		return false;
+	memcpy(&addr, peer, sizeof(addr));
+	in_dev_for_each_ifa_rcu(ifa, in_dev)
+		if (inet_ifa_match(addr, ifa))
+			return true;
+	return false;
+}
+
+/* As above for IPv6. */
+bool appex_dev_onlink_v6(const struct net_device *dev, const u8 *peer)
+{
+	struct inet6_dev *idev = __in6_dev_get(dev);
+	const struct inet6_ifaddr *ifp;
+	struct in6_addr addr;
+
+	if (!idev)
+		return false;
+	memcpy(&addr, peer, sizeof(addr));
+	list_for_each_entry_rcu(ifp, &idev->addr_list, if_list)
+		if (ipv6_prefix_equal(&addr, &ifp->addr, ifp->prefix_len))
+			return true;
+	return false;
+}
+
+bool appex_sk_is_tcp_stream(const struct sock *sk)
+{
+	return sk->sk_type == SOCK_STREAM && sk->sk_protocol == IPPROTO_TCP &&
+	       (sk->sk_family == AF_INET || sk->sk_family == AF_INET6);
+}
+
+bool appex_sk_refs_get(struct sock *sk)
+{
+	return refcount_inc_not_zero(&sk->sk_refcnt);
+}
+
+/* Whether anyone holds the socket's lock: a tripwire, not a proof. */
+bool appex_sk_owned(const struct sock *sk)
+{
+#ifdef CONFIG_LOCKDEP
+	return lockdep_sock_is_held(sk);
+#else
+	return sock_owned_by_user_nocheck(sk) || !IS_ENABLED(CONFIG_SMP) ||
+	       spin_is_locked((spinlock_t *)&sk->sk_lock.slock);
+#endif
+}
+
+/* Process context, sleeps. */
+void appex_lock_sock(struct sock *sk)
+{
+	lock_sock(sk);
+}
+
+void appex_sock_put(struct sock *sk)
+{
+	sock_put(sk);
+}
+
+u32 appex_tcp_snd_cwnd(const struct sock *sk)
+{
+	return tcp_snd_cwnd(tcp_sk(sk));
+}
+
+/* Socket lock held. */
+void appex_tcp_snd_cwnd_set(struct sock *sk, u32 segments)
+{
+	tcp_snd_cwnd_set(tcp_sk(sk), segments);
+}
+
+u32 appex_tcp_packets_in_flight(const struct sock *sk)
+{
+	return tcp_packets_in_flight(tcp_sk(sk));
+}
+
+bool appex_tcp_is_cwnd_limited(const struct sock *sk)
+{
+	return tcp_is_cwnd_limited(sk);
+}
+
+u64 appex_max_pacing_rate(const struct sock *sk)
+{
+	return READ_ONCE(sk->sk_max_pacing_rate);
+}
+
+void appex_pacing_rate_set(struct sock *sk, u64 bytes_per_s)
+{
+	WRITE_ONCE(sk->sk_pacing_rate, (unsigned long)min_t(u64, bytes_per_s, ULONG_MAX));
+}
+
+/* True when this call is what made the socket paced. */
+bool appex_pacing_request(struct sock *sk)
+{
+	return cmpxchg(&sk->sk_pacing_status, SK_PACING_NONE, SK_PACING_NEEDED) == SK_PACING_NONE;
+}
+
+void appex_pacing_withdraw(struct sock *sk)
+{
+	cmpxchg(&sk->sk_pacing_status, SK_PACING_NEEDED, SK_PACING_NONE);
+}
+
+bool appex_capable_net_admin(void)
+{
+	return capable(CAP_NET_ADMIN);
+}
+
+struct proc_dir_entry *appex_proc_net(void)
+{
+	return init_net.proc_net;
+}
+
+void *appex_proc_data(const struct file *file)
+{
+	return pde_data(file_inode(file));
+}
+
+/* Process context, sleeps. Bytes not copied, as copy_from_user. */
+long appex_copy_from_user(void *to, const char __user *from, size_t len)
+{
+	return copy_from_user(to, from, len);
+}
+
+struct module *appex_this_module(void)
+{
+	return THIS_MODULE;
+}
+
+/* At most ten lines in five seconds; the kernel reports what it suppressed. */
+bool appex_log_allowed(void)
+{
+	static DEFINE_RATELIMIT_STATE(limit, 5 * HZ, 10);
+
+	return __ratelimit(&limit);
+}
+
+u32 appex_usecs_to_jiffies(u32 us)
+{
+	return usecs_to_jiffies(us);
+}
+
+u32 appex_jiffies_to_usecs(u32 jiffies)
+{
+	return jiffies_to_usecs(jiffies);
+}
+
+static const struct rhashtable_params appex_flow_params = {
+	.head_offset = offsetof(struct appex_flow_node, hash),
+	.key_offset = offsetof(struct appex_flow_node, key),
+	.key_len = APPEX_FLOW_KEY_BYTES,
+	.min_size = 1024,
+	.automatic_shrinking = true,
+};
+
+int appex_flows_init(struct rhashtable *table)
+{
+	return rhashtable_init(table, &appex_flow_params);
+}
+
+/* Process context; no reader may be left. */
+void appex_flows_destroy(struct rhashtable *table, void (*free_fn)(void *ptr, void *arg))
+{
+	rhashtable_free_and_destroy(table, free_fn, NULL);
+}
+
+/* RCU read side; the result is valid inside it. */
+struct appex_flow_node *appex_flows_find(struct rhashtable *table, const u8 *key)
+{
+	return rhashtable_lookup(table, key, appex_flow_params);
+}
+
+/* RCU read side or process context. -EEXIST when the key is there. */
+int appex_flows_insert(struct rhashtable *table, struct appex_flow_node *node)
+{
+	return rhashtable_lookup_insert_fast(table, &node->hash, appex_flow_params);
+}
+
+int appex_flows_remove(struct rhashtable *table, struct appex_flow_node *node)
+{
+	return rhashtable_remove_fast(table, &node->hash, appex_flow_params);
+}
+
+u32 appex_flows_count(const struct rhashtable *table)
+{
+	return atomic_read(&table->nelems);
+}
+
+void appex_flows_free_later(struct appex_flow_node *node, rcu_callback_t free_fn)
+{
+	call_rcu(&node->rcu, free_fn);
+}
+
+/*
+ * Process context. Calls `visit` under RCU for each flow; a flow may be met
+ * twice or, while the table grows, not at all.
+ */
+void appex_flows_walk(struct rhashtable *table,
+		      void (*visit)(struct appex_flow_node *node, void *arg), void *arg)
+{
+	struct appex_flow_node *node;
+	struct rhashtable_iter iter;
+	u32 seen = 0;
+
+	rhashtable_walk_enter(table, &iter);
+	rhashtable_walk_start(&iter);
+	while ((node = rhashtable_walk_next(&iter))) {
+		if (IS_ERR(node)) {
+			if (PTR_ERR(node) == -EAGAIN)
+				continue;
+			break;
+		}
+		visit(node, arg);
+		/* A long table must not keep RCU and the CPU for itself. */
+		if (!(++seen % 256)) {
+			rhashtable_walk_stop(&iter);
+			cond_resched();
+			rhashtable_walk_start(&iter);
+		}
+	}
+	rhashtable_walk_stop(&iter);
+	rhashtable_walk_exit(&iter);
+}
+
+/* src/sys/work.rs gets from a work item to what it is part of. */
+static_assert(offsetof(struct delayed_work, work) == 0);
+
+void appex_work_init(struct delayed_work *work, work_func_t run)
+{
+	INIT_DELAYED_WORK(work, run);
+}
+
+void appex_work_schedule(struct delayed_work *work, u32 delay_ms)
+{
+	queue_delayed_work(system_unbound_wq, work, msecs_to_jiffies(delay_ms));
+}
+
+void appex_work_cancel(struct delayed_work *work)
+{
+	disable_delayed_work_sync(work);
+}
+
+void appex_layout_get(struct appex_layout *layout)
+{
+	layout->tcp_sock = sizeof(struct tcp_sock);
+	layout->inet_connection_sock = sizeof(struct inet_connection_sock);
+	layout->sk_buff = sizeof(struct sk_buff);
+	layout->congestion_ops = sizeof(struct tcp_congestion_ops);
+	layout->rate_sample = sizeof(struct rate_sample);
+	layout->nf_hook_ops = sizeof(struct nf_hook_ops);
+	layout->nf_hook_state = sizeof(struct nf_hook_state);
+	layout->proc_ops = sizeof(struct proc_ops);
+	layout->rhashtable = sizeof(struct rhashtable);
+	layout->off_snd_cwnd = offsetof(struct tcp_sock, snd_cwnd);
+	layout->off_ca_priv = offsetof(struct inet_connection_sock, icsk_ca_priv);
+	layout->off_ca_ops = offsetof(struct inet_connection_sock, icsk_ca_ops);
+	layout->off_sk_refcnt = offsetof(struct sock, sk_refcnt);
+	layout->off_mss_cache = offsetof(struct tcp_sock, mss_cache);
+	layout->off_rto_min = offsetof(struct inet_connection_sock, icsk_rto_min);
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Kernel interfaces that exist only as inline functions or macros, as plain
+ * functions for src/sys. One call each, no policy: what is worth reviewing is
+ * in Rust. Contexts are those of the wrapped function.
+ */
+#ifndef APPEX_HELPERS_H
+#define APPEX_HELPERS_H
+
+#include <linux/netdevice.h>
+#include <linux/rhashtable.h>
+#include <linux/skbuff.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include <linux/workqueue.h>
+#include <net/sock.h>
+
+/* Locks that are taken in process context and in softirq. */
+void appex_spin_lock_init(spinlock_t *lock);
+void appex_spin_lock_bh(spinlock_t *lock);
+void appex_spin_unlock_bh(spinlock_t *lock);
+
+void appex_list_init(struct list_head *head);
+void appex_list_add_tail(struct list_head *entry, struct list_head *head);
+void appex_list_del(struct list_head *entry);
+
+/* Per-CPU counters: an array of u64 for each possible CPU. */
+u64 *appex_percpu_alloc(u32 counters);
+void appex_percpu_free(u64 *counters);
+void appex_percpu_add(u64 *counters, u32 index, u64 value);
+u64 appex_percpu_read(u64 *counters, u32 index, u32 cpu);
+u32 appex_cpu_current(void);
+u32 appex_cpu_ids(void);
+bool appex_cpu_possible(u32 cpu);
+
+/* Milliseconds since boot from the jiffies counter; wraps after 49 days. */
+u32 appex_now_ms(void);
+u64 appex_now_us(void);
+u32 appex_hz(void);
+
+int appex_skb_copy_bits(const struct sk_buff *skb, u32 offset, void *to, u32 len);
+u32 appex_skb_gso_segs(const struct sk_buff *skb);
+int appex_skb_iif(const struct sk_buff *skb);
+struct sock *appex_skb_full_sk(const struct sk_buff *skb);
+
+int appex_dev_ifindex(const struct net_device *dev);
+const char *appex_dev_name(const struct net_device *dev);
+bool appex_dev_is_loopback(const struct net_device *dev);
+bool appex_dev_in_init_net(const struct net_device *dev);
+struct net_device *appex_notifier_dev(void *info);
+
+bool appex_sk_is_tcp_stream(const struct sock *sk);
+bool appex_sk_refs_get(struct sock *sk);
+bool appex_sk_owned(const struct sock *sk);
+void appex_lock_sock(struct sock *sk);
+void appex_sock_put(struct sock *sk);
+u32 appex_tcp_snd_cwnd(const struct sock *sk);
+void appex_tcp_snd_cwnd_set(struct sock *sk, u32 segments);
+u32 appex_tcp_packets_in_flight(const struct sock *sk);
+bool appex_tcp_is_cwnd_limited(const struct sock *sk);
+u64 appex_max_pacing_rate(const struct sock *sk);
+void appex_pacing_rate_set(struct sock *sk, u64 bytes_per_s);
+bool appex_pacing_request(struct sock *sk);
+void appex_pacing_withdraw(struct sock *sk);
+bool appex_dev_onlink_v4(const struct net_device *dev, const u8 *peer);
+bool appex_dev_onlink_v6(const struct net_device *dev, const u8 *peer);
+bool appex_capable_net_admin(void);
+struct proc_dir_entry *appex_proc_net(void);
+void *appex_proc_data(const struct file *file);
+long appex_copy_from_user(void *to, const char __user *from, size_t len);
+struct module *appex_this_module(void);
+bool appex_log_allowed(void);
+u32 appex_usecs_to_jiffies(u32 us);
+u32 appex_jiffies_to_usecs(u32 jiffies);
+
+/* The flow table: the kernel's rhashtable over records that start like this. */
+#define APPEX_FLOW_KEY_BYTES 40
+
+struct appex_flow_node {
+	struct rhash_head hash;
+	u8 key[APPEX_FLOW_KEY_BYTES];
+	struct rcu_head rcu;
+};
+
+int appex_flows_init(struct rhashtable *table);
+void appex_flows_destroy(struct rhashtable *table, void (*free_fn)(void *ptr, void *arg));
+struct appex_flow_node *appex_flows_find(struct rhashtable *table, const u8 *key);
+int appex_flows_insert(struct rhashtable *table, struct appex_flow_node *node);
+int appex_flows_remove(struct rhashtable *table, struct appex_flow_node *node);
+u32 appex_flows_count(const struct rhashtable *table);
+void appex_flows_free_later(struct appex_flow_node *node, rcu_callback_t free_fn);
+void appex_flows_walk(struct rhashtable *table,
+		      void (*visit)(struct appex_flow_node *node, void *arg), void *arg);
+
+/* Periodic work in process context. */
+void appex_work_init(struct delayed_work *work, work_func_t run);
+void appex_work_schedule(struct delayed_work *work, u32 delay_ms);
+void appex_work_cancel(struct delayed_work *work);
+
+/* What the C compiler thinks of the types that bindgen described. */
+struct appex_layout {
+	size_t tcp_sock, inet_connection_sock, sk_buff, congestion_ops, rate_sample;
+	size_t nf_hook_ops, nf_hook_state, proc_ops, rhashtable;
+	size_t off_snd_cwnd, off_ca_priv, off_ca_ops, off_sk_refcnt, off_mss_cache, off_rto_min;
+};
+void appex_layout_get(struct appex_layout *layout);
+
+#endif

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Compares what bindgen (libclang) saw with what the C compiler saw.
+//!
+//! A differing flag or macro would shift fields silently and corrupt memory;
+//! the module refuses to load instead.
+
+use super::bindings as c;
+use core::mem::{offset_of, size_of};
+use kernel::prelude::*;
+
+/// Fails with `ENOEXEC`, naming the type, if a layout differs.
+///
+/// Context: process, once, before anything else is used.
+pub(crate) fn check() -> Result {
+    let mut want = c::appex_layout::default();
+    // SAFETY: `want` is valid for writes for the duration of the call.
+    unsafe { c::appex_layout_get(&mut want) };
+
+    let pairs = [
+        ("tcp_sock", size_of::<c::tcp_sock>(), want.tcp_sock),
+        (
+            "inet_connection_sock",
+            size_of::<c::inet_connection_sock>(),
+            want.inet_connection_sock,
+        ),
+        ("sk_buff", size_of::<c::sk_buff>(), want.sk_buff),
+        (
+            "tcp_congestion_ops",
+            size_of::<c::tcp_congestion_ops>(),
+            want.congestion_ops,
+        ),
+        ("rate_sample", size_of::<c::rate_sample>(), want.rate_sample),
+        ("nf_hook_ops", size_of::<c::nf_hook_ops>(), want.nf_hook_ops),
+        (
+            "nf_hook_state",
+            size_of::<c::nf_hook_state>(),
+            want.nf_hook_state,
+        ),
+        ("proc_ops", size_of::<c::proc_ops>(), want.proc_ops),
+        ("rhashtable", size_of::<c::rhashtable>(), want.rhashtable),
+        (
+            "tcp_sock.snd_cwnd",
+            offset_of!(c::tcp_sock, snd_cwnd),
+            want.off_snd_cwnd,
+        ),
+        (
+            "inet_connection_sock.icsk_ca_priv",
+            offset_of!(c::inet_connection_sock, icsk_ca_priv),
+            want.off_ca_priv,
+        ),
+        (
+            "inet_connection_sock.icsk_ca_ops",
+            offset_of!(c::inet_connection_sock, icsk_ca_ops),
+            want.off_ca_ops,
+        ),
+        (
+            "tcp_sock.mss_cache",
+            offset_of!(c::tcp_sock, mss_cache),
+            want.off_mss_cache,
+        ),
+        (
+            "inet_connection_sock.icsk_rto_min",
+            offset_of!(c::inet_connection_sock, icsk_rto_min),
+            want.off_rto_min,
+        ),
+    ];
+    for (name, ours, theirs) in pairs {
+        if ours != theirs {
+            pr_err!("{name} is {ours} for Rust but {theirs} for C: not loading; rebuild the module against this kernel's headers\n");
+            return Err(ENOEXEC);
+        }
+    }
+    Ok(())
+}

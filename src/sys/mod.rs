@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Everything unsafe: bindings, and safe wrappers over the kernel interfaces
+//! that the kernel crate does not cover.
+//!
+//! Nothing here knows a policy and nothing here knows `crate::model`.
+//! The wrappers promise, each in its own words, in which context they may be
+//! called: *process* (may sleep), *softirq* (BH off, must not sleep), or both.
+
+mod bindings;
+
+pub(crate) mod flow_table;
+pub(crate) mod layout;
+pub(crate) mod net_device;
+pub(crate) mod netfilter;
+pub(crate) mod percpu;
+pub(crate) mod procfs;
+pub(crate) mod published;
+pub(crate) mod skb;
+pub(crate) mod tcp;
+pub(crate) mod time;
+pub(crate) mod work;

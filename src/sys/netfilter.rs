@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Netfilter hooks of the initial network namespace.
+//!
+//! C header: `include/linux/netfilter.h`.
+//!
+//! Every hook here lets every packet pass: it looks, counts, and takes over
+//! sockets; it never drops, queues or steals.
+
+use super::bindings as c;
+use super::net_device::Device;
+use super::skb::Packet;
+use super::tcp::Socket;
+use core::pin::Pin;
+use kernel::error::to_result;
+use kernel::ffi;
+use kernel::prelude::*;
+
+/// Address family of a hook.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+/// Netfilter priorities, lower is earlier.
+#[derive(Clone, Copy)]
+pub(crate) struct Priorities {
+    /// IPv4 PRE_ROUTING.
+    pub(crate) rx_v4: i32,
+    /// IPv4 POST_ROUTING.
+    pub(crate) tx_v4: i32,
+    /// IPv6 PRE_ROUTING.
+    pub(crate) rx_v6: i32,
+    /// IPv6 POST_ROUTING.
+    pub(crate) tx_v6: i32,
+}
+
+/// A packet of a local socket on its way out, before any other hook.
+pub(crate) struct LocalOut<'a> {
+    packet: Packet<'a>,
+}
+
+impl<'a> LocalOut<'a> {
+    /// The packet.
+    pub(crate) fn packet(&self) -> &Packet<'a> {
+        &self.packet
+    }
+
+    /// The TCP socket that is sending it, locked, if the ports are its own.
+    pub(crate) fn socket(&self, local_port: u16, remote_port: u16) -> Option<Socket<'_>> {
+        // SAFETY: A `LocalOut` is only made in LOCAL_OUT at the first priority of all.
+        unsafe { self.packet.sending_socket(local_port, remote_port) }
+    }
+}
+
+/// What the hooks call. BH may be on in `local_out`, is off in the others;
+/// RCU is held in all; none may sleep.
+pub(crate) trait Hooks: Sync + 'static {
+    /// A packet of a local socket that will leave by `out`.
+    fn local_out(&self, family: Family, out: &Device<'_>, sending: &LocalOut<'_>);
+
+    /// A packet that leaves by `out`, local or forwarded.
+    fn post_routing(&self, family: Family, out: &Device<'_>, packet: &Packet<'_>);
+
+    /// A packet that came in by `dev`.
+    fn pre_routing(&self, family: Family, dev: &Device<'_>, packet: &Packet<'_>);
+}
+
+const HOOKS: usize = 6;
+
+/// Registered hooks; unregistered, with all callbacks done, when dropped.
+///
+/// # Invariants
+///
+/// `ops` is registered and does not move.
+pub(crate) struct Registration {
+    ops: Pin<KBox<[c::nf_hook_ops; HOOKS]>>,
+}
+
+// SAFETY: The ops are only touched by registering and unregistering.
+unsafe impl Send for Registration {}
+// SAFETY: `&Registration` offers nothing.
+unsafe impl Sync for Registration {}
+
+impl Registration {
+    /// Registers all hooks. Context: process.
+    pub(crate) fn new<H: Hooks>(hooks: &'static H, priorities: Priorities) -> Result<Self> {
+        let target = core::ptr::from_ref(hooks).cast_mut().cast::<ffi::c_void>();
+        let op = |family: u32, point: u32, priority: i32, hook: c::nf_hookfn| c::nf_hook_ops {
+            hook,
+            priv_: target,
+            pf: family as u8,
+            hooknum: point,
+            priority,
+            // SAFETY: All-zero means: no device, no ops type.
+            ..unsafe { core::mem::zeroed() }
+        };
+        let (v4, v6) = (c::NFPROTO_IPV4, c::NFPROTO_IPV6);
+        let local_out = c::nf_inet_hooks_NF_INET_LOCAL_OUT;
+        let post = c::nf_inet_hooks_NF_INET_POST_ROUTING;
+        let pre = c::nf_inet_hooks_NF_INET_PRE_ROUTING;
+        // Sockets may only be touched before any rule could queue the packet
+        // to user space and so break "sent under the lock": always first.
+        let first = i32::MIN;
+        let p = priorities;
+        let ops = [
+            op(v4, local_out, first, Some(local_out_hook::<H, false>)),
+            op(v6, local_out, first, Some(local_out_hook::<H, true>)),
+            op(v4, post, p.tx_v4, Some(post_routing_hook::<H, false>)),
+            op(v6, post, p.tx_v6, Some(post_routing_hook::<H, true>)),
+            op(v4, pre, p.rx_v4, Some(pre_routing_hook::<H, false>)),
+            op(v6, pre, p.rx_v6, Some(pre_routing_hook::<H, true>)),
+        ];
+        let ops = KBox::pin(ops, GFP_KERNEL)?;
+        // SAFETY: The array stays where it is until it is unregistered in `drop`.
+        to_result(unsafe {
+            c::nf_register_net_hooks(&raw mut c::init_net, ops.as_ptr(), HOOKS as u32)
+        })?;
+        // INVARIANT: Just registered, pinned.
+        Ok(Registration { ops })
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        // SAFETY: Registered by the type invariant. Callbacks may still run after unregistering,
+        // until a grace period is over.
+        unsafe {
+            c::nf_unregister_net_hooks(&raw mut c::init_net, self.ops.as_ptr(), HOOKS as u32);
+            c::synchronize_rcu();
+        }
+    }
+}
+
+const fn family(v6: bool) -> Family {
+    if v6 {
+        Family::V6
+    } else {
+        Family::V4
+    }
+}
+
+/// # Safety
+///
+/// Called by netfilter with `target` being the `H` of the registration.
+unsafe extern "C" fn local_out_hook<H: Hooks, const V6: bool>(
+    target: *mut ffi::c_void,
+    skb: *mut c::sk_buff,
+    state: *const c::nf_hook_state,
+) -> ffi::c_uint {
+    // SAFETY: Promised by the caller; packet, state and device are valid for the call.
+    unsafe {
+        if let Some(out) = Device::from_raw((*state).out) {
+            let packet = Packet::from_raw(skb);
+            (*target.cast::<H>()).local_out(family(V6), &out, &LocalOut { packet });
+        }
+    }
+    c::NF_ACCEPT
+}
+
+/// # Safety
+///
+/// As [`local_out_hook`].
+unsafe extern "C" fn post_routing_hook<H: Hooks, const V6: bool>(
+    target: *mut ffi::c_void,
+    skb: *mut c::sk_buff,
+    state: *const c::nf_hook_state,
+) -> ffi::c_uint {
+    // SAFETY: As above.
+    unsafe {
+        if let Some(out) = Device::from_raw((*state).out) {
+            (*target.cast::<H>()).post_routing(family(V6), &out, &Packet::from_raw(skb));
+        }
+    }
+    c::NF_ACCEPT
+}
+
+/// # Safety
+///
+/// As [`local_out_hook`].
+unsafe extern "C" fn pre_routing_hook<H: Hooks, const V6: bool>(
+    target: *mut ffi::c_void,
+    skb: *mut c::sk_buff,
+    state: *const c::nf_hook_state,
+) -> ffi::c_uint {
+    // SAFETY: As above.
+    unsafe {
+        if let Some(dev) = Device::from_raw((*state).in_) {
+            (*target.cast::<H>()).pre_routing(family(V6), &dev, &Packet::from_raw(skb));
+        }
+    }
+    c::NF_ACCEPT
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A packet as a netfilter hook sees it: looked at, never owned.
+//!
+//! C header: `include/linux/skbuff.h`.
+
+use super::bindings as c;
+use super::tcp::Socket;
+use core::marker::PhantomData;
+
+/// A packet during a hook's call; offset 0 is the network header.
+///
+/// # Invariants
+///
+/// `skb` is valid during `'a`.
+pub(crate) struct Packet<'a> {
+    skb: *mut c::sk_buff,
+    _hook: PhantomData<&'a c::sk_buff>,
+}
+
+impl<'a> Packet<'a> {
+    /// # Safety
+    ///
+    /// `skb` must be valid during `'a`, with its data at the network header.
+    pub(in crate::sys) unsafe fn from_raw(skb: *mut c::sk_buff) -> Self {
+        // INVARIANT: Promised by the caller.
+        Packet {
+            skb,
+            _hook: PhantomData,
+        }
+    }
+
+    /// Bytes from the network header to the end; for a GSO packet those of
+    /// all its segments with one set of headers.
+    pub(crate) fn len(&self) -> u32 {
+        // SAFETY: Valid by the type invariant.
+        unsafe { (*self.skb).len }
+    }
+
+    /// Number of segments on the wire.
+    pub(crate) fn segments(&self) -> u32 {
+        // SAFETY: Valid by the type invariant.
+        unsafe { c::appex_skb_gso_segs(self.skb) }.max(1)
+    }
+
+    /// Whether the packet came in by an interface, so is being forwarded when
+    /// it is met on its way out.
+    pub(crate) fn was_received(&self) -> bool {
+        // SAFETY: Valid by the type invariant.
+        unsafe { c::appex_skb_iif(self.skb) != 0 }
+    }
+
+    /// Copies the first bytes of the packet, as many as there are; returns the
+    /// part of `buffer` that was filled.
+    pub(crate) fn head<'b>(&self, buffer: &'b mut [u8]) -> &'b [u8] {
+        let want = u32::try_from(buffer.len())
+            .unwrap_or(u32::MAX)
+            .min(self.len());
+        // SAFETY: `buffer` has room for `want` bytes; the callee checks the packet's length.
+        let failed =
+            unsafe { c::appex_skb_copy_bits(self.skb, 0, buffer.as_mut_ptr().cast(), want) } != 0;
+        let filled = if failed { 0 } else { want as usize };
+        buffer.get(..filled).unwrap_or(&[])
+    }
+
+    /// The socket that is sending this packet, if it is a TCP stream socket
+    /// with the given local and remote port, whose lock is held.
+    ///
+    /// # Safety
+    ///
+    /// The packet must be met in LOCAL_OUT before any hook that could have
+    /// queued it: only there is a TCP packet of a socket with these ports
+    /// always sent under that socket's lock, by this very context.
+    pub(in crate::sys) unsafe fn sending_socket(
+        &self,
+        local_port: u16,
+        remote_port: u16,
+    ) -> Option<Socket<'_>> {
+        // SAFETY: Valid by the type invariant.
+        let sk = unsafe { c::appex_skb_full_sk(self.skb) };
+        if sk.is_null() {
+            return None;
+        }
+        // SAFETY: A full socket, kept by the packet's reference; these fields are plain words.
+        let (matches, owned) = unsafe {
+            let common = &(*sk).__sk_common;
+            let ports = &common.__bindgen_anon_3.__bindgen_anon_1;
+            (
+                c::appex_sk_is_tcp_stream(sk)
+                    && ports.skc_num == local_port
+                    && u16::from_be(ports.skc_dport) == remote_port,
+                c::appex_sk_owned(sk),
+            )
+        };
+        // An outer header (a tunnel, IPsec) or a control socket does not match.
+        // SAFETY: Locked by this context: promised by the caller.
+        (matches && owned).then(|| unsafe { Socket::from_raw(sk) })
+    }
+}

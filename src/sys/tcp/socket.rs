@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A locked TCP socket, and the rate sample of one ACK.
+
+use crate::sys::bindings as c;
+use core::marker::PhantomData;
+use core::ptr;
+
+/// State of loss recovery, `enum tcp_ca_state`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum CaState {
+    /// No suspicion.
+    Open,
+    /// Duplicate ACKs or SACKs: loss or reordering.
+    Disorder,
+    /// Window being reduced after ECN or a local drop.
+    Cwr,
+    /// Fast retransmit.
+    Recovery,
+    /// After a retransmission timeout.
+    Loss,
+}
+
+impl CaState {
+    pub(super) fn from_raw(state: u32) -> Self {
+        match state {
+            c::tcp_ca_state_TCP_CA_Open => CaState::Open,
+            c::tcp_ca_state_TCP_CA_Disorder => CaState::Disorder,
+            c::tcp_ca_state_TCP_CA_CWR => CaState::Cwr,
+            c::tcp_ca_state_TCP_CA_Recovery => CaState::Recovery,
+            // An unknown state is treated as the most careful one.
+            _ => CaState::Loss,
+        }
+    }
+}
+
+/// A full TCP stream socket whose lock the current context holds.
+///
+/// # Invariants
+///
+/// `sk` points to a `struct tcp_sock` (a full, non-request, non-timewait
+/// socket) that stays allocated and locked by this context during `'a`.
+pub(crate) struct Socket<'a> {
+    sk: *mut c::sock,
+    _lock: PhantomData<&'a mut c::sock>,
+}
+
+impl<'a> Socket<'a> {
+    /// # Safety
+    ///
+    /// `sk` must be a full TCP socket, valid and locked by the caller for `'a`.
+    pub(in crate::sys) unsafe fn from_raw(sk: *mut c::sock) -> Self {
+        // INVARIANT: Promised by the caller.
+        Socket {
+            sk,
+            _lock: PhantomData,
+        }
+    }
+
+    pub(in crate::sys) fn as_ptr(&self) -> *mut c::sock {
+        self.sk
+    }
+
+    fn tp(&self) -> &c::tcp_sock {
+        // SAFETY: By the type invariant `sk` is a live `tcp_sock`; the fields read through this
+        // reference are only written under the lock that this context holds, or are plain words
+        // read as a snapshot.
+        unsafe { &*self.sk.cast::<c::tcp_sock>() }
+    }
+
+    fn icsk(&self) -> &c::inet_connection_sock {
+        // SAFETY: A `tcp_sock` starts with its `inet_connection_sock`; else as for `tp`.
+        unsafe { &*self.sk.cast::<c::inet_connection_sock>() }
+    }
+
+    pub(super) fn icsk_ptr(&self) -> *mut c::inet_connection_sock {
+        self.sk.cast()
+    }
+
+    /// Congestion window, segments.
+    pub(crate) fn cwnd(&self) -> u32 {
+        // SAFETY: `sk` is a live TCP socket by the type invariant.
+        unsafe { c::appex_tcp_snd_cwnd(self.sk) }
+    }
+
+    /// Sets the congestion window in segments; at least one, at most the clamp.
+    pub(crate) fn set_cwnd(&mut self, segments: u32) {
+        let segments = segments.min(self.cwnd_clamp()).clamp(1, i32::MAX as u32);
+        // SAFETY: `sk` is a live TCP socket locked by us; the value is positive as an `int`.
+        unsafe { c::appex_tcp_snd_cwnd_set(self.sk, segments) }
+    }
+
+    /// Upper bound of the window that the administrator or the route set, segments.
+    pub(crate) fn cwnd_clamp(&self) -> u32 {
+        self.tp().snd_cwnd_clamp
+    }
+
+    /// Slow-start threshold, segments.
+    pub(crate) fn ssthresh(&self) -> u32 {
+        self.tp().snd_ssthresh
+    }
+
+    /// Sets the slow-start threshold, segments (at least 2).
+    pub(crate) fn set_ssthresh(&mut self, segments: u32) {
+        // SAFETY: As for `tp`, and the lock makes this context the only writer.
+        unsafe {
+            let field = &raw mut (*self.sk.cast::<c::tcp_sock>()).snd_ssthresh;
+            ptr::write_volatile(field, segments.max(2));
+        }
+    }
+
+    /// Window before the last reduction, segments; what an undo goes back to.
+    pub(crate) fn prior_cwnd(&self) -> u32 {
+        self.tp().prior_cwnd
+    }
+
+    /// Effective payload of a full segment, bytes. Never zero.
+    pub(crate) fn mss(&self) -> u32 {
+        self.tp().mss_cache.max(1)
+    }
+
+    /// Smoothed round-trip time, microseconds; `None` before the first sample.
+    pub(crate) fn srtt_us(&self) -> Option<u32> {
+        // The kernel stores it times eight.
+        let srtt = self.tp().srtt_us >> 3;
+        (srtt != 0).then_some(srtt)
+    }
+
+    /// Variation term of the RTO, microseconds.
+    pub(crate) fn rttvar_us(&self) -> u32 {
+        // The kernel stores it times four.
+        self.tp().rttvar_us >> 2
+    }
+
+    /// Packets delivered since the start, wraps.
+    pub(crate) fn delivered(&self) -> u32 {
+        self.tp().delivered
+    }
+
+    /// Packets delivered with a congestion mark since the start, wraps.
+    pub(crate) fn delivered_ce(&self) -> u32 {
+        self.tp().delivered_ce
+    }
+
+    /// Packets marked lost since the start, wraps.
+    pub(crate) fn lost(&self) -> u32 {
+        self.tp().lost
+    }
+
+    /// Packets sent and not yet cumulatively acknowledged.
+    pub(crate) fn packets_out(&self) -> u32 {
+        self.tp().packets_out
+    }
+
+    /// Packets believed to be in the network.
+    pub(crate) fn in_flight(&self) -> u32 {
+        // SAFETY: `sk` is a live, locked TCP socket.
+        unsafe { c::appex_tcp_packets_in_flight(self.sk) }
+    }
+
+    /// Retransmissions since the start.
+    pub(crate) fn total_retrans(&self) -> u32 {
+        self.tp().total_retrans
+    }
+
+    /// Data segments sent since the start, retransmissions included.
+    pub(crate) fn data_segs_out(&self) -> u32 {
+        self.tp().data_segs_out
+    }
+
+    /// Payload bytes acknowledged since the start.
+    pub(crate) fn bytes_acked(&self) -> u64 {
+        self.tp().bytes_acked
+    }
+
+    /// Bytes the receiver allows beyond the acknowledged ones.
+    pub(crate) fn snd_wnd(&self) -> u32 {
+        self.tp().snd_wnd
+    }
+
+    /// Bytes written by the application and not yet sent.
+    pub(crate) fn unsent_bytes(&self) -> u32 {
+        self.tp().write_seq.wrapping_sub(self.tp().snd_nxt)
+    }
+
+    /// Next sequence number to be sent for the first time.
+    pub(crate) fn snd_nxt(&self) -> u32 {
+        self.tp().snd_nxt
+    }
+
+    /// Tolerated reordering, packets.
+    pub(crate) fn reordering(&self) -> u32 {
+        self.tp().reordering
+    }
+
+    /// Time of the latest packet sent or received, microseconds, monotonic.
+    pub(crate) fn mstamp_us(&self) -> u64 {
+        self.tp().tcp_mstamp
+    }
+
+    /// Whether the congestion window, not the application, bounds sending.
+    pub(crate) fn is_cwnd_limited(&self) -> bool {
+        // SAFETY: `sk` is a live, locked TCP socket.
+        unsafe { c::appex_tcp_is_cwnd_limited(self.sk) }
+    }
+
+    /// Whether sending paused for want of data since the last full window.
+    pub(crate) fn is_app_limited(&self) -> bool {
+        self.tp().app_limited != 0
+    }
+
+    /// State of loss recovery.
+    pub(crate) fn ca_state(&self) -> CaState {
+        CaState::from_raw(u32::from(self.icsk().icsk_ca_state()))
+    }
+
+    /// Whether the connection is in the state ESTABLISHED.
+    pub(crate) fn is_established(&self) -> bool {
+        // SAFETY: `sk` is live; the state is one byte that only changes under the lock.
+        let state = unsafe { ptr::read_volatile(&raw const (*self.sk).__sk_common.skc_state) };
+        u32::from(state) == c::TCP_ESTABLISHED
+    }
+
+    /// Number of consecutive retransmission timeouts.
+    pub(crate) fn backoff(&self) -> u8 {
+        self.icsk().icsk_backoff
+    }
+
+    /// Sets what the pacing timer (or sch_fq) obeys, bytes per second; bounded
+    /// by the application's SO_MAX_PACING_RATE.
+    pub(crate) fn set_pacing_rate(&mut self, bytes_per_s: u64) {
+        let rate = bytes_per_s.min(self.max_pacing_rate());
+        // SAFETY: `sk` is a live TCP socket locked by us.
+        unsafe { c::appex_pacing_rate_set(self.sk, rate) }
+    }
+
+    /// The application's own limit, bytes per second; `u64::MAX` without one.
+    pub(crate) fn max_pacing_rate(&self) -> u64 {
+        // SAFETY: `sk` is a live TCP socket.
+        unsafe { c::appex_max_pacing_rate(self.sk) }
+    }
+
+    /// Lower bound of the retransmission timeout, microseconds.
+    pub(crate) fn rto_min_us(&self) -> u32 {
+        // SAFETY: No memory is touched.
+        unsafe { c::appex_jiffies_to_usecs(self.icsk().icsk_rto_min) }
+    }
+
+    /// Sets the lower bound of the retransmission timeout, microseconds
+    /// (at least one tick of the kernel's timer).
+    pub(crate) fn set_rto_min_us(&mut self, us: u32) {
+        // SAFETY: No memory is touched.
+        let ticks = unsafe { c::appex_usecs_to_jiffies(us) }.max(1);
+        // SAFETY: `sk` is live and locked by us; readers use single-word loads.
+        unsafe { ptr::write_volatile(&raw mut (*self.icsk_ptr()).icsk_rto_min, ticks) }
+    }
+
+    /// Sets the longest delay of our own ACKs, microseconds.
+    pub(crate) fn set_delack_max_us(&mut self, us: u32) {
+        // SAFETY: No memory is touched.
+        let ticks = unsafe { c::appex_usecs_to_jiffies(us) }.max(1);
+        // SAFETY: As in `set_rto_min_us`.
+        unsafe { ptr::write_volatile(&raw mut (*self.icsk_ptr()).icsk_delack_max, ticks) }
+    }
+
+    /// Whether the application chose its congestion control itself.
+    pub(crate) fn application_chose_control(&self) -> bool {
+        self.icsk().icsk_ca_setsockopt() != 0
+    }
+
+    /// Whether the congestion control in use has the given name.
+    pub(crate) fn control_is(&self, name: &[u8]) -> bool {
+        let ops = self.icsk().icsk_ca_ops;
+        if ops.is_null() {
+            return false;
+        }
+        // SAFETY: While the socket is locked its ops are referenced and so valid; the name is
+        // never changed after registration.
+        let theirs = unsafe { &(*ops).name };
+        let end = theirs.iter().position(|&byte| byte == 0);
+        let theirs = theirs.iter().take(end.unwrap_or(theirs.len()));
+        // CAST: `c_char` may be signed; the bits are what counts.
+        Iterator::eq(theirs.map(|&byte| byte as u8), name.iter().copied())
+    }
+}
+
+/// What one ACK told about the rate of delivery, `struct rate_sample`.
+pub(crate) struct RateSample<'a>(&'a c::rate_sample);
+
+impl<'a> RateSample<'a> {
+    pub(super) fn new(raw: &'a c::rate_sample) -> Self {
+        RateSample(raw)
+    }
+
+    /// Packets delivered and microseconds they took; `None` when invalid.
+    pub(crate) fn delivered(&self) -> Option<(u32, u32)> {
+        let packets = u32::try_from(self.0.delivered).ok()?;
+        let interval = u32::try_from(self.0.interval_us).ok()?;
+        (interval > 0).then_some((packets, interval))
+    }
+
+    /// Microseconds it took to send what `delivered` counts.
+    pub(crate) fn snd_interval_us(&self) -> u32 {
+        self.0.snd_interval_us
+    }
+
+    /// Microseconds it took to acknowledge what `delivered` counts.
+    pub(crate) fn rcv_interval_us(&self) -> u32 {
+        self.0.rcv_interval_us
+    }
+
+    /// `tp.delivered` when the most recently delivered packet was sent.
+    pub(crate) fn prior_delivered(&self) -> u32 {
+        self.0.prior_delivered
+    }
+
+    /// When that packet was sent, microseconds; 0 when there is none.
+    pub(crate) fn prior_mstamp_us(&self) -> u64 {
+        self.0.prior_mstamp
+    }
+
+    /// Round-trip time of the most recently delivered packet, microseconds.
+    pub(crate) fn rtt_us(&self) -> Option<u32> {
+        u32::try_from(self.0.rtt_us).ok()
+    }
+
+    /// Packets newly acknowledged or selectively acknowledged.
+    pub(crate) fn acked_sacked(&self) -> u32 {
+        self.0.acked_sacked
+    }
+
+    /// Packets newly marked lost.
+    pub(crate) fn losses(&self) -> u32 {
+        u32::try_from(self.0.losses).unwrap_or(0)
+    }
+
+    /// Packets in flight before this ACK.
+    pub(crate) fn prior_in_flight(&self) -> u32 {
+        self.0.prior_in_flight
+    }
+
+    /// The sample's packet was sent with a bubble in the pipe.
+    pub(crate) fn is_app_limited(&self) -> bool {
+        self.0.is_app_limited
+    }
+
+    /// The sample's packet was a retransmission.
+    pub(crate) fn is_retrans(&self) -> bool {
+        self.0.is_retrans
+    }
+
+    /// The ACK was probably a delayed one.
+    pub(crate) fn is_ack_delayed(&self) -> bool {
+        self.0.is_ack_delayed
+    }
+}

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Clocks.
+
+use super::bindings as c;
+
+/// Milliseconds since boot, in steps of a timer tick; wraps after 49 days.
+/// Cheap. Context: any.
+pub(crate) fn now_ms() -> u32 {
+    // SAFETY: No requirement.
+    unsafe { c::appex_now_ms() }
+}
+
+/// Ticks of the kernel's timer per second.
+pub(crate) fn hz() -> u32 {
+    // SAFETY: No requirement.
+    unsafe { c::appex_hz() }
+}
