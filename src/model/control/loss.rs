@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Splits loss into a random part and an excess.
+//!
+//! The random rate `p` is what the connection itself sees while it sends *below* the capacity (drain phases, the first rounds
+//! of the start). Loss in any other phase is compared with that history: what lies within its own scatter is random, more is
+//! an excess and means that a buffer or a policer is overrun. The scatter is learned as an index of dispersion, so a path
+//! that loses in bursts is granted more of it than one that loses packets one by one.
+
+use super::math::{low32, share, Q16};
+
+/// Packets after which a tally is halved: the loss rate is known to about one percent, and a change shows in a few cycles.
+const AGE_AT: u32 = 1024;
+
+/// Dispersion (variance over mean of lost packets per round, q4) of a path not known yet: bursts of eight.
+const DISPERSION_START_Q4: u32 = 8 * 16;
+
+/// Bounds of the learned dispersion: independent losses have one; bursts beyond 64 packets are outages.
+const DISPERSION_MIN_Q4: u32 = 16;
+const DISPERSION_MAX_Q4: u32 = 64 * 16;
+
+/// Lost and resolved packets with exponential ageing.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Tally {
+    pub(super) lost: u32,
+    pub(super) total: u32,
+}
+
+impl Tally {
+    fn add(&mut self, lost: u32, total: u32) {
+        self.lost = self.lost.saturating_add(lost);
+        self.total = self.total.saturating_add(total);
+        while self.total > AGE_AT {
+            self.total /= 2;
+            self.lost = self.lost.saturating_add(1) / 2;
+        }
+    }
+
+    fn rate(self) -> u32 {
+        share(self.lost, self.total)
+    }
+}
+
+/// What a connection has learned about its losses.
+pub(super) struct LossSplit {
+    low: Tally,
+    cruise: Tally,
+    dispersion_q4: u32,
+}
+
+impl LossSplit {
+    pub(super) fn new() -> Self {
+        Self {
+            low: Tally::default(),
+            cruise: Tally::default(),
+            dispersion_q4: DISPERSION_START_Q4,
+        }
+    }
+
+    /// Three standard deviations of the count of losses among `total`, at rate `p_q16`, bursts included.
+    fn scatter(&self, p_q16: u32, total: u32) -> u32 {
+        let p = u64::from(p_q16);
+        let kept = u64::from(Q16.saturating_sub(p_q16));
+        // n p (1-p) in packets, times 16 to keep small numbers.
+        let variance_q4 = (u64::from(total).saturating_mul(p) >> 16).saturating_mul(16).saturating_mul(kept) >> 16;
+        let spread_q4 = variance_q4.max(4).saturating_mul(u64::from(self.dispersion_q4)) >> 4;
+        let three_sigma = (spread_q4.saturating_mul(9) >> 4).isqrt();
+        // Two bursts of the typical size are never evidence.
+        low32(three_sigma).saturating_add(self.dispersion_q4 >> 3)
+    }
+
+    /// Random loss rate, q16.
+    pub(super) fn random(&self) -> u32 {
+        let low = self.low.rate();
+        if self.low.total < 32 {
+            return low.min(self.cruise.rate());
+        }
+        // The drain phases are few; cruising gives the precise number as long as it agrees with them.
+        let allowed = share(
+            self.low.lost.saturating_add(self.scatter(low, self.low.total)),
+            self.low.total,
+        );
+        if self.cruise.total < self.low.total {
+            low
+        } else {
+            self.cruise.rate().min(allowed)
+        }
+    }
+
+    /// True if `lost` of `total` packets is more than the random rate explains.
+    pub(super) fn is_excess(&self, lost: u32, total: u32) -> bool {
+        let p = self.random();
+        let expected = low32(u64::from(total).saturating_mul(u64::from(p)) >> 16);
+        lost > expected.saturating_add(self.scatter(p, total))
+    }
+
+    /// Adds a round sent below capacity.
+    pub(super) fn add_low(&mut self, lost: u32, total: u32) {
+        self.learn_dispersion(lost, total);
+        self.low.add(lost, total);
+    }
+
+    /// Adds a round sent at the estimated capacity.
+    pub(super) fn add_cruise(&mut self, lost: u32, total: u32) {
+        self.learn_dispersion(lost, total);
+        self.cruise.add(lost, total);
+    }
+
+    /// The random rate has changed: forget what was before this round sent below capacity.
+    pub(super) fn restart(&mut self, lost: u32, total: u32) {
+        self.low = Tally::default();
+        self.cruise = Tally::default();
+        self.low.add(lost, total);
+        self.cruise.add(lost, total);
+    }
+
+    /// Loss while cruising was our own doing: forget it.
+    pub(super) fn discard_cruise(&mut self) {
+        self.cruise = self.low;
+    }
+
+    fn learn_dispersion(&mut self, lost: u32, total: u32) {
+        let p = self.random();
+        let expected_q4 = low32(u64::from(total).saturating_mul(u64::from(p)) >> 12);
+        // Too few expected losses say nothing about their clustering.
+        if expected_q4 < 16 {
+            return;
+        }
+        let difference = u64::from(expected_q4.abs_diff(lost.saturating_mul(16)));
+        let kept = u64::from(Q16.saturating_sub(p).max(1));
+        let variance_q4 = u64::from(expected_q4).saturating_mul(kept) >> 16;
+        let index_q4 = low32(
+            difference
+                .saturating_mul(difference)
+                .checked_div(variance_q4.max(1))
+                .unwrap_or(0),
+        )
+        .min(DISPERSION_MAX_Q4);
+        // EWMA of 1/8: the index of a single round scatters by itself.
+        self.dispersion_q4 = (self.dispersion_q4 / 8)
+            .saturating_mul(7)
+            .saturating_add(index_q4 / 8)
+            .clamp(DISPERSION_MIN_Q4, DISPERSION_MAX_Q4);
+    }
+}

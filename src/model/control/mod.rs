@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Congestion control "zeta": a model of the path, and sending decisions made from it.
+//!
+//! Pure code: every input is a number in an [`Ack`], [`Start`] or [`Settings`], every output one in a [`Control`]. See
+//! `Documentation/algorithm.rst` for the reasoning. One file an estimator (`capacity`, `base_rtt`, `loss`, `history`,
+//! `rounds`, `aggregation`; together `path`) and one file a concern of control (`startup`, `probe`, `recovery`; together
+//! `zeta`).
+//!
+//! CONTEXT: called with the socket lock held, usually in softirq. Nothing here blocks, allocates or panics.
+
+mod aggregation;
+mod base_rtt;
+mod capacity;
+mod history;
+mod loss;
+mod math;
+mod path;
+mod probe;
+mod recovery;
+mod rounds;
+mod startup;
+mod types;
+mod zeta;
+
+#[cfg(test)]
+mod tests;
+
+pub use types::{Ack, CaState, Control, Info, Mode, RateSample, Settings, Start};
+pub use zeta::{Zeta, MIN_CWND};

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The path as the connection sees it: all estimators together.
+
+use super::aggregation::Aggregation;
+use super::base_rtt::BaseRtt;
+use super::capacity::Capacity;
+use super::history::History;
+use super::loss::LossSplit;
+use super::math::{inflate, low32, packets, rate};
+use super::rounds::{Kind, Round, Rounds};
+use super::types::{Ack, Settings, Start};
+
+/// Losses of a running round are judged once this many packets are resolved: fewer decide nothing.
+const JUDGE_PACKETS: u32 = 32;
+
+/// What one ACK has shown.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Observation {
+    /// The round trip it finished.
+    pub(super) round: Option<Round>,
+    /// Send-side capacity according to this ACK's rate sample.
+    pub(super) sample: Option<u64>,
+    /// More loss in the running round than the random rate explains.
+    pub(super) excess: bool,
+    /// The queue delay is above its threshold.
+    pub(super) queued: bool,
+    /// The receiver's window limited the round that ended.
+    pub(super) rwnd_limited: bool,
+}
+
+/// Model of the path.
+pub(super) struct Path {
+    pub(super) capacity: Capacity,
+    pub(super) rtt: BaseRtt,
+    pub(super) loss: LossSplit,
+    pub(super) rounds: Rounds,
+    pub(super) aggregation: Aggregation,
+    history: History,
+    last_wnd: u32,
+    rwnd_limited: bool,
+    resync: bool,
+}
+
+impl Path {
+    pub(super) fn new(start: &Start) -> Self {
+        Self {
+            capacity: Capacity::default(),
+            rtt: BaseRtt::new(start.now_us, start.srtt_us),
+            loss: LossSplit::new(),
+            rounds: Rounds::new(start.now_us, start.delivered, start.lost),
+            aggregation: Aggregation::default(),
+            history: History::default(),
+            last_wnd: 0,
+            rwnd_limited: false,
+            resync: false,
+        }
+    }
+
+    /// The loss counter is about to jump, or has jumped, for another reason than loss.
+    pub(super) fn resync(&mut self) {
+        self.resync = true;
+    }
+
+    /// Loss rate to compensate, q16.
+    pub(super) fn compensated(&self, settings: &Settings) -> u32 {
+        if settings.track_random_loss {
+            self.loss.random()
+        } else {
+            0
+        }
+    }
+
+    /// Takes an ACK. `kind` is how packets are being sent now.
+    pub(super) fn on_ack(&mut self, ack: &Ack, settings: &Settings, kind: Kind) -> Observation {
+        if self.resync {
+            self.resync = false;
+            self.history.clear();
+            self.rounds.resync(ack.now_us, ack.delivered, ack.lost);
+        }
+        if let Some(rtt) = ack.rtt_us {
+            // A delayed ACK says nothing about the queue.
+            if !ack.is_ack_delayed {
+                self.rtt.update(ack.now_us, rtt);
+            }
+        }
+        self.history
+            .note(ack.now_us, ack.srtt_us.max(1), ack.delivered, ack.lost);
+        self.note_window(ack);
+
+        let p = self.compensated(settings);
+        let sample = self.sample(ack, p);
+        if let Some(rate) = sample {
+            self.capacity.update(rate, ack.is_app_limited);
+        }
+
+        let resolved = ack.acked_sacked.saturating_add(ack.losses);
+        let limit = ack.cwnd.min(packets(self.capacity.get(), 100_000, ack.mss));
+        self.aggregation
+            .update(ack.now_us, resolved, self.capacity.get(), ack.mss, limit);
+
+        let (got, missing) = self.rounds.so_far(ack.delivered, ack.lost);
+        let total = got.saturating_add(missing);
+        let mut excess = ack.losses != 0 && total >= JUDGE_PACKETS && self.loss.is_excess(missing, total);
+
+        let round = ack.sample.and_then(|_| {
+            self.rounds.update(
+                ack.now_us,
+                ack.prior_delivered,
+                ack.delivered,
+                ack.lost,
+                ack.rtt_us,
+                ack.is_app_limited,
+                kind,
+            )
+        });
+        let mut rwnd_limited = false;
+        if let Some(round) = round {
+            self.aggregation.round();
+            rwnd_limited = core::mem::take(&mut self.rwnd_limited);
+            let total = round.delivered.saturating_add(round.lost);
+            excess |= total >= JUDGE_PACKETS && self.loss.is_excess(round.lost, total);
+        }
+        Observation {
+            round,
+            sample,
+            excess,
+            queued: self.rtt.queue() > self.rtt.threshold(),
+            rwnd_limited,
+        }
+    }
+
+    /// Send-side capacity in one rate sample: the smaller of what left the bottleneck and what the delivered part implies.
+    fn sample(&self, ack: &Ack, p_q16: u32) -> Option<u64> {
+        let sample = ack.sample?;
+        let delivered = rate(sample.delivered, ack.mss, sample.interval_us);
+        let implied = inflate(delivered, p_q16);
+        let lost = self
+            .history
+            .lost_since(ack.prior_delivered, ack.delivered, ack.lost)?;
+        let left = rate(sample.delivered.saturating_add(lost), ack.mss, sample.interval_us);
+        Some(left.min(implied).max(delivered))
+    }
+
+    /// Mean send-side rate of a round, bytes per second.
+    pub(super) fn round_rate(&self, round: &Round, mss: u32, settings: &Settings) -> u64 {
+        let delivered = rate(round.delivered, mss, round.span_us);
+        let left = rate(round.delivered.saturating_add(round.lost), mss, round.span_us);
+        left.min(inflate(delivered, self.compensated(settings)))
+    }
+
+    /// Packets the path holds without a queue.
+    pub(super) fn bdp(&self, mss: u32) -> u32 {
+        let base = self.rtt.base().unwrap_or(1_000);
+        packets(self.capacity.get(), u64::from(base), mss)
+    }
+
+    fn note_window(&mut self, ack: &Ack) {
+        // The window that limited the packets now acknowledged is the one before this ACK widened it. Within an eighth or two
+        // packets of it counts as limited: the kernel does not send fractions.
+        let wnd = if self.last_wnd == 0 {
+            ack.snd_wnd_bytes
+        } else {
+            self.last_wnd.min(ack.snd_wnd_bytes)
+        };
+        self.last_wnd = ack.snd_wnd_bytes;
+        let used = u64::from(ack.prior_in_flight.saturating_add(2)).saturating_mul(u64::from(ack.mss));
+        if low32(used) >= wnd.saturating_sub(wnd / 8) {
+            self.rwnd_limited = true;
+        }
+    }
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! When and how hard to probe for more capacity in steady state.
+//!
+//! A probe sends one round above the estimate and watches. Probes that only cause loss become smaller and rarer (shallow
+//! buffers, policers); probes that find room are followed by exponential growth at once.
+
+use super::math::Q8;
+use super::types::Settings;
+
+/// Normal probe: an eighth above. It builds at most an eighth of a round trip of queue, half the latency goal, and is well
+/// above the noise of the capacity filter.
+const GAIN_Q8: u32 = Q8 + Q8 / 8;
+
+/// Probe of the maximum-transmit mode.
+const GAIN_MAX_Q8: u32 = Q8 + Q8 / 4;
+
+/// Smallest probe, 1/32 above: below that a success could not be told from noise.
+const GAIN_MIN_Q8: u32 = Q8 + Q8 / 32;
+
+/// Rounds of cruising between probes at best; with probe, judgement and drain a cycle has seven.
+const CRUISE_ROUNDS: u8 = 4;
+
+/// Longest pause between probes, in rounds and in time, after probes that overran the path.
+const CRUISE_ROUNDS_MAX: u8 = 32;
+const CRUISE_MAX_US: u64 = 2_500_000;
+
+/// Probing schedule.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Schedule {
+    failures: u8,
+}
+
+impl Schedule {
+    pub(super) const fn new() -> Self {
+        Self { failures: 0 }
+    }
+
+    /// Gain of the next probe.
+    pub(super) fn gain(&self, settings: &Settings) -> u32 {
+        let full = if settings.max_tx { GAIN_MAX_Q8 } else { GAIN_Q8 };
+        let step = full.saturating_sub(Q8) >> self.failures.min(8);
+        Q8.saturating_add(step).max(GAIN_MIN_Q8)
+    }
+
+    /// Rounds to cruise before the next probe. `now_us` spreads flows of one origin apart.
+    pub(super) fn cruise_rounds(&self, now_us: u64) -> u8 {
+        let spread = u8::try_from((now_us >> 4) % 3).unwrap_or(0);
+        let rounds = CRUISE_ROUNDS.checked_shl(u32::from(self.failures)).unwrap_or(CRUISE_ROUNDS_MAX);
+        rounds.min(CRUISE_ROUNDS_MAX).saturating_add(spread)
+    }
+
+    /// True if cruising has lasted long enough in time, whatever the rounds say.
+    pub(super) fn overdue(&self, since_us: u64, now_us: u64, rounds_done: u8) -> bool {
+        rounds_done >= CRUISE_ROUNDS && now_us.saturating_sub(since_us) >= CRUISE_MAX_US
+    }
+
+    /// The probe (or cruising itself) overran the path.
+    pub(super) fn overrun(&mut self) {
+        self.failures = self.failures.saturating_add(1).min(3);
+    }
+
+    /// The probe did no harm.
+    pub(super) fn harmless(&mut self) {
+        self.failures = self.failures.saturating_sub(1);
+    }
+
+    /// The path has changed: probe normally again.
+    pub(super) fn reset(&mut self) {
+        self.failures = 0;
+    }
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Packet-timed round trips and what happened in each.
+
+use super::math::not_after;
+
+/// How the packets of a round were sent relative to the estimated capacity.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Kind {
+    /// Below capacity, on purpose: a drain phase.
+    Low,
+    /// At the estimated capacity.
+    Cruise,
+    /// Above it: probing, or the start.
+    High,
+}
+
+/// A finished round.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Round {
+    /// How the packets resolved in this round had been sent, one round before.
+    pub(super) kind: Kind,
+    /// Packets delivered.
+    pub(super) delivered: u32,
+    /// Packets found lost.
+    pub(super) lost: u32,
+    /// Length, microseconds.
+    pub(super) span_us: u32,
+    /// Smallest round-trip sample, if any.
+    pub(super) min_rtt_us: Option<u32>,
+    /// Some of its samples were taken while the application had nothing to send.
+    pub(super) app_limited: bool,
+}
+
+/// Cuts the ACK stream into rounds: a round ends when a packet sent after its beginning is acknowledged.
+pub(super) struct Rounds {
+    end_delivered: u32,
+    start_us: u64,
+    start_delivered: u32,
+    start_lost: u32,
+    min_rtt_us: u32,
+    app_limited: bool,
+    sending: Kind,
+    resolving: Kind,
+}
+
+impl Rounds {
+    pub(super) fn new(now_us: u64, delivered: u32, lost: u32) -> Self {
+        Self {
+            end_delivered: delivered,
+            start_us: now_us,
+            start_delivered: delivered,
+            start_lost: lost,
+            min_rtt_us: u32::MAX,
+            app_limited: false,
+            sending: Kind::High,
+            resolving: Kind::High,
+        }
+    }
+
+    /// The loss counter jumped without loss: start the current tally anew.
+    pub(super) fn resync(&mut self, now_us: u64, delivered: u32, lost: u32) {
+        self.start_us = now_us;
+        self.start_delivered = delivered;
+        self.start_lost = lost;
+    }
+
+    /// Says how packets are sent from now on. A round with any packet sent high is not a low one.
+    pub(super) fn mark(&mut self, kind: Kind) {
+        self.sending = match (self.sending, kind) {
+            (Kind::High, _) | (_, Kind::High) => Kind::High,
+            (Kind::Cruise, _) | (_, Kind::Cruise) => Kind::Cruise,
+            (Kind::Low, Kind::Low) => Kind::Low,
+        };
+    }
+
+    /// How the packets being resolved now had been sent.
+    pub(super) fn resolving(&self) -> Kind {
+        self.resolving
+    }
+
+    /// Delivered and lost so far in the running round.
+    pub(super) fn so_far(&self, delivered: u32, lost: u32) -> (u32, u32) {
+        (
+            delivered.wrapping_sub(self.start_delivered),
+            lost.wrapping_sub(self.start_lost),
+        )
+    }
+
+    /// Takes an ACK; returns the round it finishes. `kind` is how packets are being sent now.
+    pub(super) fn update(
+        &mut self,
+        now_us: u64,
+        prior_delivered: u32,
+        delivered: u32,
+        lost: u32,
+        rtt_us: Option<u32>,
+        app_limited: bool,
+        kind: Kind,
+    ) -> Option<Round> {
+        if let Some(rtt) = rtt_us {
+            self.min_rtt_us = self.min_rtt_us.min(rtt);
+        }
+        self.app_limited |= app_limited;
+        if !not_after(self.end_delivered, prior_delivered) {
+            return None;
+        }
+        let (got, missing) = self.so_far(delivered, lost);
+        let round = Round {
+            kind: self.resolving,
+            delivered: got,
+            lost: missing,
+            span_us: super::math::low32(now_us.saturating_sub(self.start_us)),
+            min_rtt_us: (self.min_rtt_us != u32::MAX).then_some(self.min_rtt_us),
+            app_limited: self.app_limited,
+        };
+        self.resolving = self.sending;
+        self.sending = kind;
+        self.end_delivered = delivered;
+        self.min_rtt_us = u32::MAX;
+        self.app_limited = false;
+        self.resync(now_us, delivered, lost);
+        Some(round)
+    }
+}

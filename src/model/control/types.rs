@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What goes into the controller and what comes out: plain numbers only.
+
+/// State of the kernel's loss recovery.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum CaState {
+    /// Nothing suspicious.
+    Open,
+    /// Duplicate ACKs or SACKs were seen; loss or reordering.
+    Disorder,
+    /// Congestion window reduction after an ECN mark or a local drop.
+    Cwr,
+    /// Fast retransmit is repairing loss.
+    Recovery,
+    /// A retransmission timeout has fired.
+    Loss,
+}
+
+/// The kernel's rate sample, if the ACK gave a valid one.
+#[derive(Clone, Copy, Debug)]
+pub struct RateSample {
+    /// Packets delivered over the interval.
+    pub delivered: u32,
+    /// The longer of the two intervals below, microseconds; not zero.
+    pub interval_us: u32,
+    /// Time it took to send the delivered packets, microseconds.
+    pub snd_interval_us: u32,
+    /// Time it took to be told of their delivery, microseconds.
+    pub rcv_interval_us: u32,
+}
+
+/// One processed ACK, after the kernel has marked losses.
+#[derive(Clone, Copy, Debug)]
+pub struct Ack {
+    /// Time of the ACK, microseconds, monotonic.
+    pub now_us: u64,
+    /// Round-trip time of the last packet acknowledged, if measured, microseconds.
+    pub rtt_us: Option<u32>,
+    /// Packets delivered since the start, wraps.
+    pub delivered: u32,
+    /// `delivered` when the packet now acknowledged was sent; meaningful with a sample only.
+    pub prior_delivered: u32,
+    /// Rate sample.
+    pub sample: Option<RateSample>,
+    /// Packets newly acknowledged or selectively acknowledged by this ACK.
+    pub acked_sacked: u32,
+    /// Packets newly marked lost.
+    pub losses: u32,
+    /// Packets marked lost since the start, wraps.
+    pub lost: u32,
+    /// Packets in flight before this ACK.
+    pub prior_in_flight: u32,
+    /// Packets in flight now.
+    pub in_flight: u32,
+    /// The sample was taken while the application had nothing to send.
+    pub is_app_limited: bool,
+    /// The sample is from a retransmitted packet.
+    pub is_retrans: bool,
+    /// The ACK was probably delayed by the receiver.
+    pub is_ack_delayed: bool,
+    /// Congestion window now in force, packets.
+    pub cwnd: u32,
+    /// Largest window the socket may use, packets.
+    pub cwnd_clamp: u32,
+    /// Payload of a full packet, bytes.
+    pub mss: u32,
+    /// Smoothed round trip, microseconds; zero if not measured.
+    pub srtt_us: u32,
+    /// Variation of the round trip, microseconds.
+    pub rttvar_us: u32,
+    /// State of loss recovery.
+    pub ca_state: CaState,
+    /// The window was what limited sending.
+    pub is_cwnd_limited: bool,
+    /// Receiver's window, bytes.
+    pub snd_wnd_bytes: u32,
+    /// Packets sent and not cumulatively acknowledged.
+    pub packets_out: u32,
+    /// Tolerated reordering, packets.
+    pub reordering: u32,
+    /// Packets delivered with a congestion mark, wraps.
+    pub delivered_ce: u32,
+    /// Retransmissions since the start.
+    pub total_retrans: u32,
+    /// Data segments sent since the start, wraps.
+    pub data_segs_out: u32,
+    /// Limit set by the application or administrator, bytes per second.
+    pub max_pacing_rate: u64,
+}
+
+/// What the sender shall do from now on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Control {
+    /// Congestion window, packets; at least [`MIN_CWND`](super::MIN_CWND) unless a timeout is being repaired.
+    pub cwnd: u32,
+    /// Pacing rate, payload bytes per second; never zero.
+    pub pacing_rate: u64,
+    /// New slow-start threshold, packets, for what the kernel shows and hands on.
+    pub ssthresh: Option<u32>,
+    /// Lower bound of the retransmission timeout's variation term, microseconds.
+    pub rto_min_us: Option<u32>,
+}
+
+/// Settings of the owner, read on every call so that a change takes effect on live connections.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// First window, packets.
+    pub initial_cwnd: u32,
+    /// Compensate random loss (`trackRandomLoss`); off, the flow slows down by what it loses.
+    pub track_random_loss: bool,
+    /// Conservative mode (`conservMode`): smaller window and probes, stronger back-off.
+    pub conserv_mode: bool,
+    /// Maximum-transmit mode (`maxTxEnable`): larger window and probes, no back-off for queue delay.
+    pub max_tx: bool,
+    /// How long `max_tx` lasts for a connection, milliseconds; 0 is for ever.
+    pub max_tx_effective_ms: u32,
+    /// Slow-start threshold shown in `max_tx`, packets.
+    pub max_tx_min_ssthresh: u32,
+    /// Smoothed round trip from which on heavy loss is answered classically, milliseconds.
+    pub half_cwnd_min_srtt_ms: u32,
+    /// Heavy loss is more than one packet in `1 << shift`.
+    pub half_cwnd_loss_rate_shift: u32,
+    /// Window the classic answer does not go below, packets.
+    pub half_cwnd_low_limit: u32,
+    /// Smallest slow-start threshold, packets.
+    pub min_ssthresh: u32,
+    /// Largest window, packets; 0 is no limit.
+    pub max_cwnd: u32,
+    /// Largest rate of the connection, bytes per second; 0 is no limit.
+    pub max_rate: u64,
+}
+
+impl Default for Settings {
+    /// The shipped configuration.
+    fn default() -> Self {
+        Self {
+            initial_cwnd: 22,
+            track_random_loss: true,
+            conserv_mode: false,
+            max_tx: false,
+            max_tx_effective_ms: 0,
+            max_tx_min_ssthresh: 1_048_575,
+            half_cwnd_min_srtt_ms: 500,
+            half_cwnd_loss_rate_shift: 3,
+            half_cwnd_low_limit: 8,
+            min_ssthresh: 8,
+            max_cwnd: 0,
+            max_rate: 0,
+        }
+    }
+}
+
+/// The connection when it is taken over.
+#[derive(Clone, Copy, Debug)]
+pub struct Start {
+    /// Time, microseconds, same clock as [`Ack::now_us`].
+    pub now_us: u64,
+    /// Window in force, packets.
+    pub cwnd: u32,
+    /// Payload of a full packet, bytes.
+    pub mss: u32,
+    /// Smoothed round trip if measured (the handshake), microseconds.
+    pub srtt_us: Option<u32>,
+    /// Packets delivered so far, wraps.
+    pub delivered: u32,
+    /// Packets marked lost so far, wraps.
+    pub lost: u32,
+}
+
+/// Phase, for display.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Mode {
+    /// Looking for the capacity, growing exponentially.
+    Startup,
+    /// Emptying the queue, or measuring below capacity.
+    Drain,
+    /// At capacity.
+    Cruise,
+    /// Probing for more.
+    Probe,
+    /// Testing whether loss was our doing.
+    Verify,
+}
+
+/// A view of the model for `ss -ti` and statistics.
+#[derive(Clone, Copy, Debug)]
+pub struct Info {
+    /// Capacity, payload bytes per second.
+    pub bw_bytes_per_s: u64,
+    /// Base round trip, microseconds; 0 if unknown.
+    pub base_rtt_us: u32,
+    /// Pacing gain, 1/256.
+    pub pacing_gain_q8: u32,
+    /// Window gain, 1/256.
+    pub cwnd_gain_q8: u32,
+    /// Phase.
+    pub mode: Mode,
+    /// Random loss rate, 1/65536.
+    pub random_loss_q16: u32,
+    /// Queue delay, microseconds.
+    pub queue_us: u32,
+}

@@ -1,0 +1,506 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The controller: phases, and the window and rate of each.
+//!
+//! ```text
+//!            queue, plateau            queue gone
+//! Startup ----------------> Settle --> Drain ----> Cruise --(rounds)--> Up --> Judge
+//!    |  excess loss                      ^  ^        | queue             |       | queue
+//!    +-----------------------------------+  +--------+-------------------+-------+
+//!    ^                                               | excess loss               | found room
+//!    |                                             Verify                        |
+//!    +---------------------------------------------------------------------------+
+//! ```
+
+use super::math::{gain, inflate, low32, mul_div, packets, Q8};
+use super::path::{Observation, Path};
+use super::probe::Schedule;
+use super::recovery::Restraint;
+use super::rounds::{Kind, Round};
+use super::startup::{Startup, Verdict};
+use super::types::{Ack, CaState, Control, Info, Mode, Settings, Start};
+
+/// Smallest window, packets: two for delayed ACKs, two to keep the pipe from running dry meanwhile.
+pub const MIN_CWND: u32 = 4;
+
+/// Pacing gain of the start: 2/ln 2, the smallest with which a paced sender doubles per round trip.
+const STARTUP_GAIN_Q8: u32 = 739;
+
+/// Window gain. Pacing keeps the queue small; the window only bounds the damage when the model is wrong, so it must not bind
+/// while ACKs are delayed or aggregated.
+const CWND_GAIN_Q8: u32 = 2 * Q8;
+
+/// Window gain in conservative mode: at most a quarter of a round trip of queue.
+const CWND_GAIN_CONSERV_Q8: u32 = Q8 + Q8 / 4;
+
+/// Pacing gain while verifying: low enough for the lower loss to show against the scatter, high enough to cost little.
+const VERIFY_GAIN_Q8: u32 = Q8 - Q8 / 8;
+
+/// Packets to be resolved below capacity for a verdict.
+const VERIFY_PACKETS: u32 = 48;
+
+/// Deepest and shallowest drain.
+const DRAIN_MIN_Q8: u32 = Q8 / 2;
+const DRAIN_MAX_Q8: u32 = Q8 - Q8 / 8;
+
+/// Rounds after which a drain gives up: what is left is not our queue.
+const DRAIN_ROUNDS: u8 = 3;
+
+/// Cruise rounds in which the queue of others is ignored after a drain that did not help.
+const IGNORE_QUEUE_ROUNDS: u8 = 16;
+
+/// Bounds of the timeout's variation term, microseconds: below 50 ms ordinary delayed ACKs (40 ms) would fire it; the upper
+/// one is the kernel's default.
+const RTO_MIN_US: u32 = 50_000;
+const RTO_MAX_US: u32 = 200_000;
+
+#[derive(Clone, Copy, Debug)]
+enum Phase {
+    /// Exponential search.
+    Startup(Startup),
+    /// One round at the estimate, while it catches up with the search.
+    Settle,
+    /// Below capacity until the queue is gone; `gain_q8` by its size.
+    Drain { gain_q8: u32, rounds: u8, queue_us: u32 },
+    /// At capacity.
+    Cruise { rounds: u8, since_us: u64 },
+    /// One round above capacity, which was `before`.
+    Up { before: u64, gain_q8: u32 },
+    /// One round at capacity, to see what the probe gave.
+    Judge { before: u64, gain_q8: u32 },
+    /// Below the measured delivery rate, to see whether the excess loss goes away; `before` is the capacity to return to if
+    /// it does not.
+    Verify { before: u64, lost: u32, total: u32, rounds: u8 },
+}
+
+/// Congestion control state of one connection.
+pub struct Zeta {
+    path: Path,
+    phase: Phase,
+    schedule: Schedule,
+    restraint: Restraint,
+    cruise_rounds: u8,
+    ignore_queue: u8,
+    cwnd: u32,
+    started_us: u64,
+    pacing_gain_q8: u32,
+    cwnd_gain_q8: u32,
+}
+
+impl Zeta {
+    /// Takes over a connection.
+    pub fn new(start: &Start, _settings: &Settings) -> Self {
+        Self {
+            path: Path::new(start),
+            phase: Phase::Startup(Startup::default()),
+            schedule: Schedule::new(),
+            restraint: Restraint::default(),
+            cruise_rounds: 0,
+            ignore_queue: 0,
+            cwnd: start.cwnd.max(MIN_CWND),
+            started_us: start.now_us,
+            pacing_gain_q8: STARTUP_GAIN_Q8,
+            cwnd_gain_q8: CWND_GAIN_Q8,
+        }
+    }
+
+    /// What to send with before the first ACK: the window, spread over half a round trip.
+    pub fn initial(&self, start: &Start, max_rate: u64) -> Control {
+        let span = start.srtt_us.unwrap_or(1_000).max(1);
+        let rate = mul_div(
+            u64::from(self.cwnd).saturating_mul(u64::from(start.mss)),
+            2_000_000,
+            u64::from(span),
+        );
+        Control {
+            cwnd: self.cwnd,
+            pacing_rate: rate.max(1).min(max_rate.max(1)),
+            ssthresh: None,
+            rto_min_us: None,
+        }
+    }
+
+    /// Takes an ACK and decides how to go on.
+    pub fn on_ack(&mut self, ack: &Ack, settings: &Settings) -> Control {
+        let kind = self.kind();
+        let seen = self.path.on_ack(ack, settings, kind);
+        let undone = !matches!(ack.ca_state, CaState::Loss) && !matches!(ack.ca_state, CaState::Recovery);
+        if undone {
+            self.restraint.lift();
+        }
+        self.step(ack, settings, &seen);
+        let kind = self.kind();
+        self.path.rounds.mark(kind);
+        self.control(ack, settings)
+    }
+
+    /// The connection starts to send again after having nothing in flight.
+    pub fn on_restart_from_idle(&mut self, _now_us: u64) {
+        // The loss history of the time before is still good, the running tallies are not.
+        self.path.resync();
+    }
+
+    /// A retransmission timeout fired; `in_flight` packets are left after the kernel marked the rest lost.
+    pub fn on_rto(&mut self, in_flight: u32, delivered: u32) {
+        self.restraint.on_rto(in_flight, delivered);
+        self.path.resync();
+    }
+
+    /// The kernel found that a reduction was unnecessary and takes its marks back.
+    pub fn on_undo(&mut self) -> u32 {
+        self.restraint.lift();
+        self.path.resync();
+        self.cwnd
+    }
+
+    /// Threshold to show on entering recovery, packets. The model does not use it.
+    pub fn ssthresh(&self, mss: u32, settings: &Settings) -> u32 {
+        let floor = if settings.max_tx {
+            settings.max_tx_min_ssthresh
+        } else {
+            settings.min_ssthresh
+        };
+        self.path.bdp(mss).max(floor).max(2)
+    }
+
+    /// View of the model.
+    pub fn info(&self) -> Info {
+        Info {
+            bw_bytes_per_s: self.path.capacity.get(),
+            base_rtt_us: self.path.rtt.base().unwrap_or(0),
+            pacing_gain_q8: self.pacing_gain_q8,
+            cwnd_gain_q8: self.cwnd_gain_q8,
+            mode: match self.phase {
+                Phase::Startup(_) | Phase::Settle => Mode::Startup,
+                Phase::Drain { .. } => Mode::Drain,
+                Phase::Cruise { .. } => Mode::Cruise,
+                Phase::Up { .. } | Phase::Judge { .. } => Mode::Probe,
+                Phase::Verify { .. } => Mode::Verify,
+            },
+            random_loss_q16: self.path.loss.random(),
+            queue_us: self.path.rtt.queue(),
+        }
+    }
+
+    fn kind(&self) -> Kind {
+        match self.phase {
+            Phase::Startup(_) | Phase::Up { .. } => Kind::High,
+            Phase::Settle | Phase::Cruise { .. } | Phase::Judge { .. } => Kind::Cruise,
+            Phase::Drain { .. } | Phase::Verify { .. } => Kind::Low,
+        }
+    }
+
+    fn step(&mut self, ack: &Ack, settings: &Settings, seen: &Observation) {
+        if let Some(round) = seen.round {
+            self.learn(&round, seen);
+        }
+        match self.phase {
+            Phase::Startup(mut search) => match search.step(&mut self.path, seen) {
+                Verdict::Grow => self.phase = Phase::Startup(search),
+                Verdict::Full => self.phase = Phase::Settle,
+                Verdict::Overrun => self.drain(),
+            },
+            Phase::Settle => {
+                if seen.round.is_some() {
+                    self.drain();
+                }
+            }
+            Phase::Drain { gain_q8, rounds, queue_us } => self.step_drain(ack, settings, seen, gain_q8, rounds, queue_us),
+            Phase::Cruise { rounds, since_us } => self.step_cruise(ack, settings, seen, rounds, since_us),
+            Phase::Up { before, gain_q8 } => {
+                if seen.excess {
+                    self.overrun(ack, settings, seen);
+                } else if seen.round.is_some() {
+                    self.phase = Phase::Judge { before, gain_q8 };
+                }
+            }
+            Phase::Judge { before, gain_q8 } => self.step_judge(ack, settings, seen, before, gain_q8),
+            Phase::Verify { before, lost, total, rounds } => {
+                self.step_verify(ack, seen, before, lost, total, rounds);
+            }
+        }
+    }
+
+    /// Feeds a finished round to the loss model.
+    fn learn(&mut self, round: &Round, seen: &Observation) {
+        let total = round.delivered.saturating_add(round.lost);
+        if seen.excess || matches!(self.phase, Phase::Startup(_) | Phase::Verify { .. }) {
+            return;
+        }
+        match round.kind {
+            Kind::Low => self.path.loss.add_low(round.lost, total),
+            Kind::Cruise if !seen.queued => self.path.loss.add_cruise(round.lost, total),
+            Kind::Cruise | Kind::High => {}
+        }
+    }
+
+    fn step_cruise(&mut self, ack: &Ack, settings: &Settings, seen: &Observation, rounds: u8, since_us: u64) {
+        if seen.excess {
+            self.verify(ack, settings, seen);
+            return;
+        }
+        let Some(round) = seen.round else {
+            return;
+        };
+        let rounds = rounds.saturating_add(1);
+        self.ignore_queue = self.ignore_queue.saturating_sub(1);
+        if self.standing_queue(&round) && self.ignore_queue == 0 && !settings.max_tx {
+            // The bottleneck was busy for the whole round: its mean rate is the capacity, better than any maximum.
+            let measured = self.path.round_rate(&round, ack.mss, settings);
+            if !round.app_limited && measured < self.path.capacity.get() {
+                self.path.capacity.reset(measured);
+            }
+            self.drain();
+            return;
+        }
+        let due = rounds >= self.cruise_rounds || self.schedule.overdue(since_us, ack.now_us, rounds);
+        if due && !round.app_limited && !seen.rwnd_limited {
+            let before = self.path.capacity.get();
+            self.path.capacity.rotate();
+            self.phase = Phase::Up {
+                before,
+                gain_q8: self.schedule.gain(settings),
+            };
+        } else {
+            self.phase = Phase::Cruise { rounds, since_us };
+        }
+    }
+
+    fn step_judge(&mut self, ack: &Ack, settings: &Settings, seen: &Observation, before: u64, gain_q8: u32) {
+        if seen.excess {
+            self.overrun(ack, settings, seen);
+            return;
+        }
+        if seen.queued && self.ignore_queue == 0 {
+            self.schedule.harmless();
+            self.drain();
+            return;
+        }
+        let step = gain_q8.saturating_sub(Q8);
+        let found = self.path.capacity.get() >= gain(before, Q8.saturating_add(step.saturating_mul(3) / 4));
+        if seen.round.is_some() {
+            self.schedule.harmless();
+            if found && !ack.is_app_limited {
+                self.phase = Phase::Startup(Startup::default());
+            } else {
+                self.drain();
+            }
+        }
+    }
+
+    fn step_drain(
+        &mut self,
+        ack: &Ack,
+        settings: &Settings,
+        seen: &Observation,
+        gain_q8: u32,
+        rounds: u8,
+        queue_us: u32,
+    ) {
+        if seen.excess && self.path.rounds.resolving() != Kind::High {
+            self.verify(ack, settings, seen);
+            return;
+        }
+        let rounds = rounds.saturating_add(u8::from(seen.round.is_some()));
+        self.phase = Phase::Drain {
+            gain_q8,
+            rounds,
+            queue_us,
+        };
+        let empty = ack.in_flight <= self.path.bdp(ack.mss);
+        // With random loss a full round below capacity is wanted: it is what tells random from excess.
+        let measured = rounds >= 1 || self.path.loss.random() < super::math::Q16 / 256;
+        if empty && measured && !seen.queued {
+            self.path.rtt.note_empty(self.path.rtt.queue());
+            self.cruise(ack.now_us);
+        } else if rounds >= DRAIN_ROUNDS {
+            if seen.queued {
+                // Not our queue, or the path has become longer.
+                self.ignore_queue = IGNORE_QUEUE_ROUNDS;
+            }
+            self.cruise(ack.now_us);
+        }
+    }
+
+    fn step_verify(&mut self, ack: &Ack, seen: &Observation, before: u64, lost: u32, total: u32, rounds: u8) {
+        let Some(round) = seen.round else {
+            return;
+        };
+        let rounds = rounds.saturating_add(1);
+        let (lost, total) = if round.kind == Kind::Low {
+            (
+                lost.saturating_add(round.lost),
+                total
+                    .saturating_add(round.delivered)
+                    .saturating_add(round.lost),
+            )
+        } else {
+            (lost, total)
+        };
+        if total < VERIFY_PACKETS && rounds < 32 {
+            self.phase = Phase::Verify {
+                before,
+                lost,
+                total,
+                rounds,
+            };
+            return;
+        }
+        if self.path.loss.is_excess(lost, total) {
+            // Slower than the path delivers, and it loses as before: the path's own loss has changed.
+            self.path.loss.restart(lost, total);
+            self.path.capacity.reset(before);
+        } else {
+            // Gone with the overload: it was our doing.
+            self.path.loss.add_low(lost, total);
+            self.path.loss.discard_cruise();
+            self.schedule.overrun();
+        }
+        self.cruise(ack.now_us);
+    }
+
+    /// A probe has overrun the path.
+    fn overrun(&mut self, ack: &Ack, settings: &Settings, seen: &Observation) {
+        self.schedule.overrun();
+        self.verify(ack, settings, seen);
+    }
+
+    /// Excess loss: take the delivered part for the capacity and go below it.
+    fn verify(&mut self, ack: &Ack, settings: &Settings, seen: &Observation) {
+        let before = self.path.capacity.get();
+        if let Some(sample) = ack.sample {
+            let delivered = super::math::rate(sample.delivered, ack.mss, sample.interval_us);
+            let implied = inflate(delivered, self.path.compensated(settings));
+            if implied < before && !ack.is_app_limited {
+                self.path.capacity.reset(implied);
+            }
+        }
+        let _ = seen;
+        self.phase = Phase::Verify {
+            before,
+            lost: 0,
+            total: 0,
+            rounds: 0,
+        };
+    }
+
+    fn drain(&mut self) {
+        let queue_us = self.path.rtt.queue();
+        let base = self.path.rtt.base().unwrap_or(1).max(1);
+        // base / (base + queue): what empties the queue in about one round.
+        let fit = low32(mul_div(
+            u64::from(base),
+            u64::from(Q8),
+            u64::from(base).saturating_add(u64::from(queue_us)),
+        ));
+        self.phase = Phase::Drain {
+            gain_q8: fit.clamp(DRAIN_MIN_Q8, DRAIN_MAX_Q8),
+            rounds: 0,
+            queue_us,
+        };
+    }
+
+    fn cruise(&mut self, now_us: u64) {
+        self.cruise_rounds = self.schedule.cruise_rounds(now_us);
+        self.phase = Phase::Cruise {
+            rounds: 0,
+            since_us: now_us,
+        };
+    }
+
+    /// The queue did not empty during `round`.
+    fn standing_queue(&self, round: &Round) -> bool {
+        match (round.min_rtt_us, self.path.rtt.base()) {
+            (Some(rtt), Some(base)) => rtt.saturating_sub(base) > self.path.rtt.threshold(),
+            _ => false,
+        }
+    }
+
+    fn control(&mut self, ack: &Ack, settings: &Settings) -> Control {
+        let capacity = self.path.capacity.get();
+        let pacing_gain = match self.phase {
+            Phase::Startup(_) => STARTUP_GAIN_Q8,
+            Phase::Settle | Phase::Cruise { .. } | Phase::Judge { .. } => Q8,
+            Phase::Drain { gain_q8, .. } | Phase::Up { gain_q8, .. } => gain_q8,
+            Phase::Verify { .. } => VERIFY_GAIN_Q8,
+        };
+        self.pacing_gain_q8 = pacing_gain;
+        self.cwnd_gain_q8 = if settings.conserv_mode {
+            CWND_GAIN_CONSERV_Q8
+        } else {
+            CWND_GAIN_Q8
+        };
+
+        let target = self.window_target(ack);
+        let resolved = ack.acked_sacked.saturating_add(ack.losses);
+        let grown = self.cwnd.saturating_add(resolved);
+        self.cwnd = match self.phase {
+            Phase::Startup(_) => grown.min(target.max(self.cwnd)),
+            _ => grown.min(target),
+        };
+        let mut cwnd = self.cwnd.max(MIN_CWND);
+        if settings.max_cwnd != 0 {
+            cwnd = cwnd.min(settings.max_cwnd);
+        }
+        cwnd = self.restraint.bound(cwnd, ack.acked_sacked);
+        cwnd = cwnd.min(ack.cwnd_clamp).max(1);
+
+        let mss = u64::from(ack.mss.max(1));
+        // The window over half a round trip: the floor while the capacity is not known.
+        let by_window = mul_div(
+            u64::from(self.cwnd).saturating_mul(mss),
+            2_000_000,
+            u64::from(ack.srtt_us.max(1)),
+        );
+        let mut pacing_rate = match self.phase {
+            Phase::Startup(_) => gain(capacity, pacing_gain).max(by_window),
+            _ if capacity == 0 => by_window,
+            _ => gain(capacity, pacing_gain),
+        };
+        // Never slower than the smallest window per round trip.
+        let floor = mul_div(
+            u64::from(MIN_CWND).saturating_mul(mss),
+            1_000_000,
+            u64::from(ack.srtt_us.max(1)),
+        );
+        pacing_rate = pacing_rate.max(floor).min(ack.max_pacing_rate);
+        if settings.max_rate != 0 {
+            pacing_rate = pacing_rate.min(settings.max_rate);
+        }
+        Control {
+            cwnd,
+            pacing_rate: pacing_rate.max(1),
+            ssthresh: None,
+            rto_min_us: Some(
+                ack.rttvar_us
+                    .saturating_mul(2)
+                    .max(ack.srtt_us / 4)
+                    .clamp(RTO_MIN_US, RTO_MAX_US),
+            ),
+        }
+    }
+
+    /// Window the model asks for.
+    fn window_target(&self, ack: &Ack) -> u32 {
+        let capacity = self.path.capacity.get();
+        if capacity == 0 {
+            return u32::MAX;
+        }
+        let base = self.path.rtt.base().unwrap_or(ack.srtt_us);
+        let span = u64::from(base).saturating_add(u64::from(self.path.rtt.noise()));
+        let bdp = packets(gain(capacity, self.cwnd_gain_q8), span, ack.mss);
+        // Three bursts on their way through the hosts: one leaving, one in the device, one being acknowledged.
+        let burst = packets(capacity, 1_000, ack.mss).clamp(2, 44);
+        let target = bdp
+            .saturating_add(self.path.aggregation.extra())
+            .saturating_add(burst.saturating_mul(3));
+        target.max(MIN_CWND)
+    }
+}
+
+impl Zeta {
+    /// Time since the connection was taken over, milliseconds.
+    pub fn age_ms(&self, now_us: u64) -> u32 {
+        low32(now_us.saturating_sub(self.started_us) / 1_000)
+    }
+}

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Deterministic simulation of the congestion control over one bottleneck, for design work without a kernel.
+//!
+//! `zeta-sim [NAME-PART] [--trace]` prints a line per case; `--trace` prints the model's state every round trip.
+
+#[path = "../../../src/model/control/mod.rs"]
+#[allow(dead_code)]
+mod control;
+mod net;
+mod sender;
+
+use control::Settings;
+use net::{Case, Link, MSS};
+use sender::Sender;
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+
+#[derive(PartialEq)]
+enum What {
+    Arrive(u64),
+    Acked(Vec<u64>),
+    Delack(u64),
+    Wake,
+    Timeout,
+}
+
+struct Event {
+    at: f64,
+    seq: u64,
+    flow: usize,
+    what: What,
+}
+
+impl PartialEq for Event {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+impl Eq for Event {}
+impl PartialOrd for Event {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Event {
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.at.total_cmp(&self.at).then(other.seq.cmp(&self.seq))
+    }
+}
+
+struct Queue(BinaryHeap<Event>, u64);
+impl Queue {
+    fn add(&mut self, at: f64, flow: usize, what: What) {
+        self.1 += 1;
+        self.0.push(Event { at, seq: self.1, flow, what });
+    }
+}
+
+struct Outcome {
+    goodput: Vec<f64>,
+    p95_rtt_ms: f64,
+    lost: f64,
+    tail: f64,
+    rtos: u32,
+}
+
+fn run(case: &Case, seed: u64, trace: bool) -> Outcome {
+    let mut link = Link::new(case, seed);
+    let mut queue = Queue(BinaryHeap::new(), 0);
+    let rtt = case.rtt_ms / 1e3;
+    let reo = if case.jitter_ms > 0.0 { rtt / 4.0 } else { 0.0 };
+    let mut flows: Vec<Sender> = Vec::new();
+    let mut held: Vec<Vec<u64>> = vec![Vec::new(); case.flows];
+    let mut wake: Vec<f64> = vec![f64::MAX; case.flows];
+    for flow in 0..case.flows {
+        let start = flow as f64 * 0.37;
+        flows.push(Sender::new(start, rtt, reo, Settings::default()));
+        queue.add(start, flow, What::Wake);
+        queue.add(start + 1.0, flow, What::Timeout);
+    }
+    let mut next_trace = 0.0;
+    while let Some(event) = queue.0.pop() {
+        let now = event.at;
+        if now > case.seconds {
+            break;
+        }
+        let flow = event.flow;
+        match event.what {
+            What::Arrive(order) => {
+                held[flow].push(order);
+                if held[flow].len() >= 2 {
+                    let orders = std::mem::take(&mut held[flow]);
+                    queue.add(now + rtt / 2.0, flow, What::Acked(orders));
+                } else {
+                    queue.add(now + 0.04, flow, What::Delack(order));
+                }
+            }
+            What::Delack(order) => {
+                if held[flow].first() == Some(&order) {
+                    let orders = std::mem::take(&mut held[flow]);
+                    queue.add(now + rtt / 2.0, flow, What::Acked(orders));
+                }
+            }
+            What::Acked(orders) => flows[flow].on_ack(now, &orders),
+            What::Wake => wake[flow] = f64::MAX,
+            What::Timeout => {
+                let due = flows[flow].rto_at;
+                if due <= now {
+                    flows[flow].on_timeout(now);
+                }
+                let next = flows[flow].rto_at.min(now + 1.0).max(now + 0.001);
+                queue.add(next, flow, What::Timeout);
+            }
+        }
+        for order in flows[flow].transmit(now) {
+            if let Some(at) = link.send(case, now) {
+                queue.add(at, flow, What::Arrive(order));
+            }
+        }
+        let next = flows[flow].next_send;
+        if next > now && next < wake[flow] {
+            wake[flow] = next;
+            queue.add(next, flow, What::Wake);
+        }
+        if trace && now >= next_trace {
+            next_trace = now + rtt;
+            let f = &flows[0];
+            let i = f.zeta.info();
+            println!(
+                "{now:8.3} {:?} bw {:7.2} gain {:.2} base {:6.1} q {:6.1} p {:5.2}% cwnd {} inflight {} delivered {}",
+                i.mode,
+                i.bw_bytes_per_s as f64 * 8e-6,
+                f64::from(i.pacing_gain_q8) / 256.0,
+                f64::from(i.base_rtt_us) / 1e3,
+                f64::from(i.queue_us) / 1e3,
+                f64::from(i.random_loss_q16) / 655.36,
+                f.control().cwnd,
+                f.in_flight(),
+                f.delivered(),
+            );
+        }
+    }
+    let mut rtts: Vec<f32> = flows.iter().flat_map(|f| f.rtts.iter().map(|r| r.1)).collect();
+    rtts.sort_by(f32::total_cmp);
+    let sent: u64 = flows.iter().map(|f| f.sent).sum();
+    let delivered: u64 = flows.iter().map(|f| u64::from(f.delivered())).sum();
+    Outcome {
+        goodput: flows
+            .iter()
+            .map(|f| f64::from(f.delivered()) * f64::from(MSS) * 8e-6 / case.seconds)
+            .collect(),
+        p95_rtt_ms: f64::from(rtts.get(rtts.len() * 95 / 100).copied().unwrap_or(0.0)) * 1e3,
+        lost: 1.0 - delivered as f64 / sent as f64,
+        tail: link.tail_drops as f64 / sent as f64,
+        rtos: flows.iter().map(|f| f.rtos).sum(),
+    }
+}
+
+fn cases() -> Vec<Case> {
+    let a = |name, loss| Case::new(name, 100.0, 100.0, 1.0, loss);
+    vec![
+        a("100M-100ms-0", 0.0),
+        a("100M-100ms-0.1%", 0.001),
+        a("100M-100ms-1%", 0.01),
+        a("100M-100ms-5%", 0.05),
+        a("100M-100ms-10%", 0.1),
+        a("100M-100ms-20%", 0.2),
+        a("100M-100ms-30%", 0.3),
+        a("100M-100ms-50%", 0.5),
+        Case { burst: 8.0, ..a("ge-1%-8", 0.01) },
+        Case { burst: 20.0, ..a("ge-5%-20", 0.05) },
+        Case::new("10M-20ms-5%", 10.0, 20.0, 1.0, 0.05),
+        Case::new("10M-20ms-20%", 10.0, 20.0, 1.0, 0.2),
+        Case::new("10M-300ms-2%", 10.0, 300.0, 1.0, 0.02),
+        Case::new("500M-50ms-1%", 500.0, 50.0, 1.0, 0.01),
+        Case::new("shallow-0.02", 50.0, 40.0, 0.02, 0.0),
+        Case::new("shallow-0.06", 50.0, 40.0, 0.06, 0.0),
+        Case::new("shallow-0.2", 50.0, 40.0, 0.2, 0.0),
+        Case::new("shallow-0.2-1%", 50.0, 40.0, 0.2, 0.01),
+        Case::new("deep-8", 50.0, 40.0, 8.0, 0.0),
+        Case { jitter_ms: 5.0, ..Case::new("jitter-5", 50.0, 50.0, 1.0, 0.0) },
+        Case { policer: Some((10.0, 100e3)), ..Case::new("policer-10", 100.0, 50.0, 1.0, 0.0) },
+        Case { policer: Some((50.0, 1e6)), ..Case::new("policer-50-1%", 100.0, 50.0, 1.0, 0.01) },
+        Case { steps: &[(0.0, 100.0), (10.0, 20.0), (20.0, 100.0), (30.0, 20.0), (40.0, 100.0), (50.0, 20.0)], ..a("steps", 0.0) },
+        Case { flows: 4, ..a("4-flows", 0.0) },
+        Case { flows: 8, ..a("8-flows-1%", 0.01) },
+        Case::new("geo", 20.0, 600.0, 1.0, 0.005),
+    ]
+}
+
+fn main() {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let trace = args.iter().any(|a| a == "--trace");
+    let part = args.iter().find(|a| !a.starts_with("--")).cloned().unwrap_or_default();
+    println!("{:16} {:>7} {:>7} {:>6} {:>8} {:>7} {:>7} {:>5}", "case", "limit", "goodput", "ratio", "p95 rtt", "lost%", "tail%", "rtos");
+    for case in cases().iter().filter(|c| c.name.contains(&part)) {
+        let o = run(case, 1, trace);
+        let rate = if case.steps.is_empty() {
+            case.policer.map_or(case.mbit, |p| p.0)
+        } else {
+            60.0
+        };
+        let limit = rate * (1.0 - case.loss) * f64::from(MSS) / net::WIRE;
+        let sum: f64 = o.goodput.iter().sum();
+        let squares: f64 = o.goodput.iter().map(|g| g * g).sum();
+        println!(
+            "{:16} {:7.2} {:7.2} {:6.3} {:8.1} {:7.2} {:7.2} {:5} {}",
+            case.name,
+            limit,
+            sum,
+            sum / limit,
+            o.p95_rtt_ms,
+            o.lost * 100.0,
+            o.tail * 100.0,
+            o.rtos,
+            if case.flows > 1 { format!("jain {:.3}", sum * sum / squares / case.flows as f64) } else { String::new() },
+        );
+    }
+}
