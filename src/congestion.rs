@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The congestion control "zeta" of a socket: the kernel's numbers in, the model's decisions out.
+//!
+//! CONTEXT: all callbacks run with the socket's lock held, mostly in softirq. Nothing here sleeps or allocates.
+
+use crate::model::control::{self, Ack, Info, Start, Zeta};
+use crate::model::settings::Key;
+use crate::state::STATE;
+use crate::sys::tcp::{Algorithm, CaState, Control, RateSample, Socket, Summary};
+use kernel::sync::rcu;
+
+static CONTROL: Control<Flow> = Control::new();
+
+/// What the adopting hook decides for a socket.
+#[derive(Clone, Copy)]
+pub(crate) struct Adoption {
+    /// Engine whose settings rule the flow.
+    pub(crate) engine: u32,
+    /// First window of a connection that has sent no data yet, packets.
+    pub(crate) initial_cwnd: u32,
+}
+
+/// One flow under control.
+pub(crate) struct Flow {
+    zeta: Zeta,
+    engine: u32,
+    info: Info,
+}
+
+/// The congestion control, for registration, adoption and hand-back.
+pub(crate) fn control() -> &'static Control<Flow> {
+    &CONTROL
+}
+
+/// Number of adopted sockets.
+pub(crate) fn adopted() -> i64 {
+    CONTROL.adopted()
+}
+
+impl Flow {
+    /// Engine whose settings rule the flow.
+    pub(crate) fn engine(&self) -> u32 {
+        self.engine
+    }
+
+    /// The model's view.
+    pub(crate) fn info(&self) -> &Info {
+        &self.info
+    }
+}
+
+/// Settings of an engine, as the model wants them. Each is one load; they are read per ACK so that a change reaches live
+/// connections at once.
+fn settings(engine: u32) -> control::Settings {
+    let mut out = control::Settings::default();
+    let guard = rcu::read_lock();
+    let Some(state) = STATE.get(&guard) else {
+        return out;
+    };
+    let Some(engine) = state.engines().get(engine as usize) else {
+        return out;
+    };
+    let get = |key| engine.settings.get(key);
+    let small = |key| u32::try_from(get(key)).unwrap_or(u32::MAX);
+    out.initial_cwnd = small(Key::InitialCwndWan);
+    out.track_random_loss = get(Key::TrackRandomLoss) != 0;
+    out.conserv_mode = get(Key::ConservMode) != 0;
+    out.max_tx = get(Key::MaxTxEnable) != 0;
+    out.max_tx_effective_ms = small(Key::MaxTxEffectiveMs);
+    out.max_tx_min_ssthresh = small(Key::MaxTxMinSsThresh);
+    out.half_cwnd_min_srtt_ms = small(Key::HalfCwndMinSRtt);
+    out.half_cwnd_loss_rate_shift = small(Key::HalfCwndLossRateShift);
+    out.half_cwnd_low_limit = small(Key::HalfCwndLowLimit);
+    out.max_cwnd = small(Key::MaxCwndWan);
+    // kbit/s to bytes per second.
+    out.max_rate = get(Key::MaxAccFlowTxKbps).saturating_mul(125);
+    out
+}
+
+impl Algorithm for Flow {
+    const NAME: &'static [u8] = b"zeta";
+
+    type Context = Adoption;
+
+    fn control() -> &'static Control<Self> {
+        &CONTROL
+    }
+
+    fn start(socket: &mut Socket<'_>, context: Option<Adoption>) -> Self {
+        let engine = context.map_or(0, |adoption| adoption.engine);
+        let settings = settings(engine);
+        let initial = context.map_or(settings.initial_cwnd, |adoption| adoption.initial_cwnd);
+        let fresh = socket.data_segs_out() == 0;
+        let start = Start {
+            now_us: socket.mstamp_us(),
+            cwnd: if fresh { initial.max(socket.cwnd()) } else { socket.cwnd() },
+            mss: socket.mss(),
+            srtt_us: socket.srtt_us(),
+            delivered: socket.delivered(),
+            lost: socket.lost(),
+        };
+        let zeta = Zeta::new(&start, &settings);
+        let first = zeta.initial(&start, socket.max_pacing_rate());
+        socket.set_cwnd(first.cwnd);
+        socket.set_pacing_rate(first.pacing_rate);
+        let info = zeta.info();
+        Flow { zeta, engine, info }
+    }
+
+    fn on_ack(&mut self, socket: &mut Socket<'_>, sample: &RateSample<'_>) {
+        let settings = settings(self.engine);
+        let ack = Ack {
+            now_us: socket.mstamp_us(),
+            rtt_us: sample.rtt_us(),
+            delivered: socket.delivered(),
+            prior_delivered: sample.prior_delivered(),
+            sample: sample
+                .delivered()
+                .map(|(delivered, interval_us)| control::RateSample {
+                    delivered,
+                    interval_us,
+                    snd_interval_us: sample.snd_interval_us(),
+                    rcv_interval_us: sample.rcv_interval_us(),
+                }),
+            acked_sacked: sample.acked_sacked(),
+            losses: sample.losses(),
+            lost: socket.lost(),
+            prior_in_flight: sample.prior_in_flight(),
+            in_flight: socket.in_flight(),
+            is_app_limited: sample.is_app_limited(),
+            is_retrans: sample.is_retrans(),
+            is_ack_delayed: sample.is_ack_delayed(),
+            cwnd: socket.cwnd(),
+            cwnd_clamp: socket.cwnd_clamp(),
+            mss: socket.mss(),
+            srtt_us: socket.srtt_us().unwrap_or(0),
+            rttvar_us: socket.rttvar_us(),
+            ca_state: match socket.ca_state() {
+                CaState::Open => control::CaState::Open,
+                CaState::Disorder => control::CaState::Disorder,
+                CaState::Cwr => control::CaState::Cwr,
+                CaState::Recovery => control::CaState::Recovery,
+                CaState::Loss => control::CaState::Loss,
+            },
+            is_cwnd_limited: socket.is_cwnd_limited(),
+            snd_wnd_bytes: socket.snd_wnd(),
+            packets_out: socket.packets_out(),
+            reordering: socket.reordering(),
+            delivered_ce: socket.delivered_ce(),
+            total_retrans: socket.total_retrans(),
+            data_segs_out: socket.data_segs_out(),
+            max_pacing_rate: socket.max_pacing_rate(),
+        };
+        let decision = self.zeta.on_ack(&ack, &settings);
+        socket.set_cwnd(decision.cwnd);
+        socket.set_pacing_rate(decision.pacing_rate);
+        if let Some(threshold) = decision.ssthresh {
+            socket.set_ssthresh(threshold);
+        }
+        if let Some(rto_min) = decision.rto_min_us {
+            // The conversion to ticks costs a division: only when it matters.
+            if rto_min.abs_diff(socket.rto_min_us()) > rto_min / 8 {
+                socket.set_rto_min_us(rto_min);
+            }
+        }
+        self.info = self.zeta.info();
+    }
+
+    fn ssthresh(&mut self, socket: &mut Socket<'_>) -> u32 {
+        self.zeta.ssthresh(socket.mss(), &settings(self.engine))
+    }
+
+    fn undo_cwnd(&mut self, _socket: &mut Socket<'_>) -> u32 {
+        self.zeta.on_undo()
+    }
+
+    fn on_state(&mut self, socket: &mut Socket<'_>, new: CaState) {
+        // Each timeout in a row enters the state again.
+        if new == CaState::Loss {
+            self.zeta.on_rto(socket.in_flight(), socket.delivered());
+        }
+    }
+
+    fn on_tx_start(&mut self, socket: &mut Socket<'_>) {
+        if socket.is_app_limited() {
+            self.zeta.on_restart_from_idle(socket.mstamp_us());
+        }
+    }
+
+    fn stop(&mut self, _socket: &mut Socket<'_>) {}
+
+    fn summary(&self) -> Summary {
+        Summary {
+            bw_bytes_per_s: self.info.bw_bytes_per_s,
+            base_rtt_us: self.info.base_rtt_us,
+            pacing_gain_q8: self.info.pacing_gain_q8,
+            cwnd_gain_q8: self.info.cwnd_gain_q8,
+        }
+    }
+}
