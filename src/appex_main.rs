@@ -1,9 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! appex: a sender-side TCP accelerator.
+//! appex: makes the TCP of a server fast and steady towards far, lossy,
+//! shared networks.
+//!
+//! `model` decides and knows no kernel; `sys` wraps the kernel and knows no
+//! policy; the files beside this one connect the two. See
+//! `Documentation/architecture.rst`.
 
+use crate::sys::netfilter::Priorities;
+use crate::sys::{layout, net_device, netfilter, published, tcp, work};
+use core::pin::Pin;
 use kernel::prelude::*;
 
+mod adoption;
+mod congestion;
+mod flows;
+mod hooks;
+mod interfaces;
+pub mod model;
+mod proc;
+mod state;
 mod sys;
 
 module! {
@@ -12,14 +28,83 @@ module! {
     authors: ["The appex authors"],
     description: "TCP accelerator for far, lossy, shared networks",
     license: "GPL v2",
+    params: {
+        engines: u32 {
+            default: 1,
+            description: "number of engines, each with a directory in /proc/net (1 to 64)",
+        },
+        // Before connection tracking, so that every packet is met as the
+        // network sent it or will see it.
+        ipRxHookPri: i32 {
+            default: -500,
+            description: "netfilter priority of the IPv4 PRE_ROUTING hook",
+        },
+        // After address translation: the last look at what leaves.
+        ipTxHookPri: i32 {
+            default: 500,
+            description: "netfilter priority of the IPv4 POST_ROUTING hook",
+        },
+        ipv6RxHookPri: i32 {
+            default: -500,
+            description: "netfilter priority of the IPv6 PRE_ROUTING hook",
+        },
+        ipv6TxHookPri: i32 {
+            default: 500,
+            description: "netfilter priority of the IPv6 POST_ROUTING hook",
+        },
+    },
 }
 
-struct Appex;
+/// The running module. Fields are dropped in this order: first nobody can
+/// change settings, then no packet is met and no socket adopted, then every
+/// socket goes back to its own congestion control, and only then does the
+/// state go.
+struct Appex {
+    _proc: proc::Tree,
+    _hooks: netfilter::Registration,
+    _interfaces: Pin<KBox<net_device::Watch<interfaces::Follow>>>,
+    _reaper: Pin<KBox<work::Periodic<flows::Reaper>>>,
+    _congestion: tcp::Registration<congestion::Flow>,
+    _state: published::Publication<state::State>,
+}
 
 impl kernel::Module for Appex {
     fn init(_module: &'static ThisModule) -> Result<Self> {
-        sys::layout::check()?;
-        pr_info!("loaded\n");
-        Ok(Appex)
+        layout::check()?;
+        let engines = module_parameters::engines.value();
+        if !(1..=state::MAX_ENGINES).contains(&engines) {
+            pr_err!(
+                "engines={engines}: must be 1 to {}\n",
+                state::MAX_ENGINES
+            );
+            return Err(EINVAL);
+        }
+        let state = state::State::new(engines)?;
+        let publication = state::STATE.publish(state.clone())?;
+        let congestion = tcp::Registration::new()?;
+        let reaper = work::Periodic::start(flows::Reaper(state.clone()), 1_000)?;
+        let interfaces = net_device::Watch::new(&interfaces::Follow)?;
+        let hooks = netfilter::Registration::new(
+            &hooks::Engines,
+            Priorities {
+                rx_v4: module_parameters::ipRxHookPri.value(),
+                tx_v4: module_parameters::ipTxHookPri.value(),
+                rx_v6: module_parameters::ipv6RxHookPri.value(),
+                tx_v6: module_parameters::ipv6TxHookPri.value(),
+            },
+        )?;
+        let proc = proc::Tree::new(state)?;
+        pr_info!(
+            "version {} with {engines} engine(s), nothing attached yet\n",
+            state::VERSION
+        );
+        Ok(Appex {
+            _proc: proc,
+            _hooks: hooks,
+            _interfaces: interfaces,
+            _reaper: reaper,
+            _congestion: congestion,
+            _state: publication,
+        })
     }
 }

@@ -6,6 +6,8 @@
 
 use crate::model::control::{self, Ack, Info, Start, Zeta};
 use crate::model::settings::Key;
+use crate::model::stats::Metric;
+use crate::model::units::Family;
 use crate::state::STATE;
 use crate::sys::tcp::{Algorithm, CaState, Control, RateSample, Socket, Summary};
 use kernel::sync::rcu;
@@ -17,6 +19,10 @@ static CONTROL: Control<Flow> = Control::new();
 pub(crate) struct Adoption {
     /// Engine whose settings rule the flow.
     pub(crate) engine: u32,
+    /// Index of the interface that its packets leave by.
+    pub(crate) interface: u32,
+    /// Address family of its packets.
+    pub(crate) family: Family,
     /// First window of a connection that has sent no data yet, packets.
     pub(crate) initial_cwnd: u32,
 }
@@ -24,7 +30,8 @@ pub(crate) struct Adoption {
 /// One flow under control.
 pub(crate) struct Flow {
     zeta: Zeta,
-    engine: u32,
+    /// `None` when the user chose the algorithm by name.
+    adoption: Option<Adoption>,
     info: Info,
 }
 
@@ -39,14 +46,21 @@ pub(crate) fn adopted() -> i64 {
 }
 
 impl Flow {
-    /// Engine whose settings rule the flow.
-    pub(crate) fn engine(&self) -> u32 {
-        self.engine
+    /// How the flow was adopted, if it was.
+    pub(crate) fn adoption(&self) -> Option<&Adoption> {
+        self.adoption.as_ref()
     }
 
-    /// The model's view.
-    pub(crate) fn info(&self) -> &Info {
-        &self.info
+    /// Engine whose settings rule the flow; the first one for named flows.
+    fn engine(&self) -> u32 {
+        self.adoption.map_or(0, |adoption| adoption.engine)
+    }
+
+    fn gauge(&self, up: bool) {
+        let guard = rcu::read_lock();
+        if let (Some(state), Some(adoption)) = (STATE.get(&guard), self.adoption) {
+            state.gauge(adoption.engine, adoption.family, Metric::NumOfAccFlows, up);
+        }
     }
 }
 
@@ -105,11 +119,13 @@ impl Algorithm for Flow {
         socket.set_cwnd(first.cwnd);
         socket.set_pacing_rate(first.pacing_rate);
         let info = zeta.info();
-        Flow { zeta, engine, info }
+        let flow = Flow { zeta, adoption: context, info };
+        flow.gauge(true);
+        flow
     }
 
     fn on_ack(&mut self, socket: &mut Socket<'_>, sample: &RateSample<'_>) {
-        let settings = settings(self.engine);
+        let settings = settings(self.engine());
         let ack = Ack {
             now_us: socket.mstamp_us(),
             rtt_us: sample.rtt_us(),
@@ -168,7 +184,7 @@ impl Algorithm for Flow {
     }
 
     fn ssthresh(&mut self, socket: &mut Socket<'_>) -> u32 {
-        self.zeta.ssthresh(socket.mss(), &settings(self.engine))
+        self.zeta.ssthresh(socket.mss(), &settings(self.engine()))
     }
 
     fn undo_cwnd(&mut self, _socket: &mut Socket<'_>) -> u32 {
@@ -188,7 +204,9 @@ impl Algorithm for Flow {
         }
     }
 
-    fn stop(&mut self, _socket: &mut Socket<'_>) {}
+    fn stop(&mut self, _socket: &mut Socket<'_>) {
+        self.gauge(false);
+    }
 
     fn summary(&self) -> Summary {
         Summary {

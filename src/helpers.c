@@ -91,9 +91,9 @@ bool appex_cpu_possible(u32 cpu)
 	return cpu < nr_cpu_ids && cpu_possible(cpu);
 }
 
-u32 appex_now_ms(void)
+u64 appex_now_ms(void)
 {
-	return (u32)jiffies64_to_msecs(get_jiffies_64());
+	return jiffies64_to_msecs(get_jiffies_64());
 }
 
 u64 appex_now_us(void)

@@ -33,8 +33,8 @@ u32 appex_cpu_current(void);
 u32 appex_cpu_ids(void);
 bool appex_cpu_possible(u32 cpu);
 
-/* Milliseconds since boot from the jiffies counter; wraps after 49 days. */
-u32 appex_now_ms(void);
+/* Milliseconds from the jiffies counter, in steps of a tick. */
+u64 appex_now_ms(void);
 u64 appex_now_us(void);
 u32 appex_hz(void);
 

@@ -6,15 +6,15 @@ use core::marker::PhantomData;
 use core::ptr;
 use kernel::prelude::*;
 use kernel::sync::atomic::{Acquire, Atomic, Relaxed, Release};
-use kernel::sync::{rcu, Arc};
+use kernel::sync::{rcu, Arc, ArcBorrow};
 
 /// Holds nothing, or a shared value between [`Published::publish`] and the end
 /// of the [`Publication`].
 ///
 /// # Invariants
 ///
-/// `value` is null or the pointer of an `Arc<T>` that a [`Publication`] owns
-/// until a grace period after `value` became null.
+/// `value` is null or what `Arc::into_raw` gave for a reference that a
+/// [`Publication`] owns until a grace period after `value` became null.
 pub(crate) struct Published<T: Send + Sync + 'static> {
     value: Atomic<usize>,
     _value: PhantomData<fn() -> T>,
@@ -30,11 +30,24 @@ impl<T: Send + Sync + 'static> Published<T> {
         }
     }
 
+    fn raw(&self) -> *const T {
+        // ORDERING: Pairs with the release in `publish`: who sees the address sees the value.
+        ptr::with_exposed_provenance::<T>(self.value.load(Acquire))
+    }
+
     /// The value, for as long as the RCU read side lasts. Context: any.
     pub(crate) fn get<'g>(&self, _guard: &'g rcu::Guard) -> Option<&'g T> {
-        let value = ptr::with_exposed_provenance::<T>(self.value.load(Acquire));
         // SAFETY: By the type invariant a non-null value stays alive for this read side.
-        unsafe { value.as_ref() }
+        unsafe { self.raw().as_ref() }
+    }
+
+    /// A reference of its own to the value. Context: any; who drops the last
+    /// one must be allowed to sleep.
+    pub(crate) fn shared(&self) -> Option<Arc<T>> {
+        let _guard = rcu::read_lock();
+        let value = self.raw();
+        // SAFETY: Alive for this read side, and from `Arc::into_raw`, by the type invariant.
+        (!value.is_null()).then(|| unsafe { ArcBorrow::from_raw(value) }.into())
     }
 
     /// Publishes a value. Errors: `EBUSY` when there is one.
@@ -42,26 +55,24 @@ impl<T: Send + Sync + 'static> Published<T> {
         if self.value.load(Relaxed) != 0 {
             return Err(EBUSY);
         }
-        let address = ptr::from_ref::<T>(&value).expose_provenance();
-        // INVARIANT: The publication below owns the `Arc`.
-        self.value.store(address, Release);
-        Ok(Publication {
-            place: self,
-            _value: value,
-        })
+        let raw = Arc::into_raw(value);
+        // INVARIANT: The publication below owns the reference.
+        self.value.store(raw.expose_provenance(), Release);
+        Ok(Publication { place: self })
     }
 }
 
 /// Keeps a value published; dropping it waits for all readers (may sleep).
 pub(crate) struct Publication<T: Send + Sync + 'static> {
     place: &'static Published<T>,
-    // Dropped after `drop` has waited for the readers.
-    _value: Arc<T>,
 }
 
 impl<T: Send + Sync + 'static> Drop for Publication<T> {
     fn drop(&mut self) {
+        let raw = self.place.raw();
         self.place.value.store(0, Relaxed);
         rcu::synchronize_rcu();
+        // SAFETY: From `Arc::into_raw` in `publish`, taken back once, after all readers.
+        drop(unsafe { Arc::from_raw(raw) });
     }
 }

@@ -4,9 +4,9 @@
 
 use super::bindings as c;
 
-/// Milliseconds since boot, in steps of a timer tick; wraps after 49 days.
-/// Cheap. Context: any.
-pub(crate) fn now_ms() -> u32 {
+/// Milliseconds on a monotonic clock, in steps of a timer tick. Cheap.
+/// Context: any.
+pub(crate) fn now_ms() -> u64 {
     // SAFETY: No requirement.
     unsafe { c::appex_now_ms() }
 }

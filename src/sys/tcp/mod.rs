@@ -13,6 +13,6 @@ mod control;
 mod ops;
 mod socket;
 
-pub(crate) use control::{Control, Registration};
+pub(crate) use control::{Control, Registration, Review};
 pub(crate) use ops::{Algorithm, Summary};
 pub(crate) use socket::{CaState, RateSample, Socket};

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Which sockets are taken over, and when they go back.
+
+use crate::congestion::{self, Adoption};
+use crate::model::flow;
+use crate::model::settings::Hot;
+use crate::model::stats::Event;
+use crate::state::State;
+use crate::sys::tcp::{Review, Socket};
+use kernel::error::code::EALREADY;
+
+/// Congestion controls that an application chooses in order to send at a rate
+/// of its own; taking over would void that rate. Everything else is adopted,
+/// chosen by the application or not: this product accelerates whole servers.
+const FIXED_RATE: [&[u8]; 1] = [b"brutal"];
+
+/// Takes the socket over if it may be. Failure is no error: the connection
+/// goes on as it was, and its next packet tries again.
+///
+/// Context: LOCAL_OUT, the socket's lock held.
+pub(crate) fn adopt(state: &State, hot: &Hot, socket: &mut Socket<'_>, adoption: Adoption) {
+    if !flow::may_accelerate(&hot.limits, state.accelerated()) {
+        return;
+    }
+    if FIXED_RATE.iter().any(|name| socket.control_is(name)) {
+        return;
+    }
+    match congestion::control().adopt(socket, adoption) {
+        Ok(()) => state.count(adoption.engine, Event::SocketsAdopted),
+        Err(EALREADY) => {}
+        Err(_) => state.count(adoption.engine, Event::AdoptFailures),
+    }
+}
+
+/// Hands back the sockets that are no longer to be accelerated: their engine
+/// was switched off, or their interface detached.
+///
+/// Context: process, sleeps. RTNL may be held, a socket's lock may not.
+pub(crate) fn review(state: &State) {
+    let _ = congestion::control().review(|flow| {
+        let Some(adoption) = flow.adoption() else {
+            return Review::Keep;
+        };
+        let engine = state.engines().get(adoption.engine as usize);
+        let wanted = engine.is_some_and(|engine| {
+            engine.accelerates() && engine.attached.contains(adoption.interface)
+        });
+        if wanted {
+            return Review::Keep;
+        }
+        state.count(adoption.engine, Event::SocketsHandedBack);
+        Review::HandBack
+    });
+}

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The flow table's records, and the reaper that forgets idle ones.
+
+use crate::adoption;
+use crate::model::classify::{Packet, Transport, TCP};
+use crate::model::flow::{self, Seen};
+use crate::model::settings::{Hot, Key};
+use crate::model::stats::{Event, Metric};
+use crate::model::units::{Family, Millis};
+use crate::state::State;
+use crate::sys::flow_table;
+use crate::sys::time::now_ms;
+use crate::sys::work::Task;
+use kernel::sync::atomic::{Atomic, Relaxed};
+use kernel::sync::{rcu, Arc};
+
+/// Time between two rounds of the reaper, milliseconds. One second is short
+/// against every idle timeout, and the number of active flows is that fresh.
+const REAP_MS: u32 = 1_000;
+
+/// What is known of a flow. Changed by packets on several CPUs at once: bits
+/// only get set, and of time stamps the latest counts.
+pub(crate) struct Flow {
+    seen: Atomic<u32>,
+    last_ms: Atomic<u64>,
+    /// When it last carried payload; 0 for never.
+    last_data_ms: Atomic<u64>,
+    /// The engine that made the record.
+    engine: u32,
+    family: Family,
+    protocol: u8,
+}
+
+impl Flow {
+    fn new(engine: u32, packet: &Packet, now: u64) -> Self {
+        Flow {
+            seen: Atomic::new(Seen::of(packet).0),
+            last_ms: Atomic::new(now),
+            last_data_ms: Atomic::new(if packet.payload > 0 { now } else { 0 }),
+            engine,
+            family: packet.family(),
+            protocol: packet.key.proto(),
+        }
+    }
+
+    fn touch(&self, packet: &Packet, now: u64) {
+        // Plain stores where nothing changes would still bounce the cache line.
+        if self.last_ms.load(Relaxed) != now {
+            self.last_ms.store(now, Relaxed);
+        }
+        if packet.payload > 0 && self.last_data_ms.load(Relaxed) != now {
+            self.last_data_ms.store(now, Relaxed);
+        }
+        let seen = Seen(self.seen.load(Relaxed));
+        let bits = Seen::of(packet);
+        if seen.restarts(packet) {
+            self.seen.store(bits.0, Relaxed);
+        } else if seen.merge(bits) != seen {
+            self.merge(bits);
+        }
+    }
+
+    fn merge(&self, bits: Seen) {
+        let mut old = self.seen.load(Relaxed);
+        // A handful of bits in the life of a flow: contention ends at once.
+        while let Err(now) = self
+            .seen
+            .cmpxchg(old, Seen(old).merge(bits).0, kernel::sync::atomic::Full)
+        {
+            old = now;
+        }
+    }
+
+    fn expired(&self, now: Millis, short: Millis) -> bool {
+        let seen = Seen(self.seen.load(Relaxed));
+        let last = Millis(self.last_ms.load(Relaxed));
+        flow::expired(now, last, self.protocol, seen, short)
+    }
+
+    fn is_active(&self, now: Millis) -> bool {
+        let last = self.last_data_ms.load(Relaxed);
+        flow::is_active(now, (last != 0).then_some(Millis(last)))
+    }
+}
+
+/// The table's form of a flow's key.
+fn bytes(packet: &Packet) -> flow_table::Key {
+    let mut key = [0u8; 40];
+    for (to, from) in key.chunks_exact_mut(8).zip(packet.key.words()) {
+        to.copy_from_slice(&from.to_ne_bytes());
+    }
+    key
+}
+
+/// Notes a packet of a flow, making the flow's record if there is room.
+/// Context: softirq or process, RCU held by the hook.
+pub(crate) fn note(state: &State, engine: u32, hot: &Hot, packet: &Packet) {
+    let guard = rcu::read_lock();
+    let key = bytes(packet);
+    let now = now_ms();
+    if let Some(flow) = state.flows.find(&guard, &key) {
+        flow.touch(packet, now);
+        return;
+    }
+    if flow::admit(&hot.limits, u64::from(state.flows.len()), packet) != flow::Admit::Track {
+        state.count(engine, Event::OverLimitPassed);
+        return;
+    }
+    // Counted first and taken back on failure: the other way round the reaper
+    // could count a flow down before it was counted up.
+    gauge(state, engine, packet.family(), packet.key.proto(), true);
+    if state.flows.insert(&key, Flow::new(engine, packet, now)).is_err() {
+        // No memory, or another CPU was first: either way nothing to keep.
+        gauge(state, engine, packet.family(), packet.key.proto(), false);
+    }
+}
+
+fn gauge(state: &State, engine: u32, family: Family, protocol: u8, up: bool) {
+    state.gauge(engine, family, Metric::NumOfFlows, up);
+    if protocol == TCP {
+        state.gauge(engine, family, Metric::NumOfTcpFlows, up);
+    }
+}
+
+/// Whether the packet is TCP.
+pub(crate) fn is_tcp(packet: &Packet) -> bool {
+    matches!(packet.transport, Transport::Tcp { .. })
+}
+
+/// Periodic work: forgets idle flows, counts active ones, hands back sockets
+/// whose interface was detached.
+pub(crate) struct Reaper(pub(crate) Arc<State>);
+
+impl Task for Reaper {
+    fn run(&self) -> u32 {
+        let state = &self.0;
+        let now = Millis(now_ms());
+        // Flows of one engine obey the engine's own setting.
+        let short = |engine: u32| {
+            let engine = state.engines().get(engine as usize);
+            Millis(engine.map_or(0, |e| e.settings.get(Key::FlowShortTimeout)))
+        };
+        for engine in state.engines() {
+            engine.counting[0].store(0, Relaxed);
+            engine.counting[1].store(0, Relaxed);
+        }
+        state.flows.retain(|_, flow| {
+            if flow.expired(now, short(flow.engine)) {
+                gauge(state, flow.engine, flow.family, flow.protocol, false);
+                return false;
+            }
+            if flow.protocol == TCP && flow.is_active(now) {
+                if let Some(engine) = state.engines().get(flow.engine as usize) {
+                    engine.counting[family_index(flow.family)].add(1, Relaxed);
+                }
+            }
+            true
+        });
+        for engine in state.engines() {
+            for (shown, counted) in engine.active.iter().zip(&engine.counting) {
+                shown.store(counted.load(Relaxed), Relaxed);
+            }
+        }
+        adoption::review(state);
+        REAP_MS
+    }
+}
+
+/// Index of a family in a pair.
+pub(crate) const fn family_index(family: Family) -> usize {
+    match family {
+        Family::V4 => 0,
+        Family::V6 => 1,
+    }
+}

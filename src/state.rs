@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the whole module shares: engines with their settings, the flow table,
+//! the counters.
+//!
+//! An *engine* is one directory in `/proc/net`: settings, attached interfaces
+//! and counters of its own. A packet is handled by the engine of the CPU that
+//! it is met on, CPU number modulo number of engines, so the counters of all
+//! engines together are the machine's.
+//!
+//! Lock order, outermost first; the packet path takes none of them:
+//! 1. RTNL (taken by the kernel around interface events),
+//! 2. a directory's write lock ([`crate::proc`]),
+//! 3. [`Interfaces`]' list of present interfaces,
+//! 4. a socket's lock, when sockets are handed back.
+
+use crate::flows::Flow;
+use crate::interfaces::{Attached, Interfaces};
+use crate::model::settings::{Hot, Key};
+use crate::model::stats::{Counter, Event, Metric, COUNTERS};
+use crate::model::units::Family;
+use crate::proc::Settings;
+use crate::sys::flow_table::Table;
+use crate::sys::percpu::{self, Counters};
+use crate::sys::published::Published;
+use kernel::prelude::*;
+use kernel::sync::atomic::{Atomic, Relaxed};
+use kernel::sync::Arc;
+
+/// The state, for hooks and congestion control; there while the module works.
+pub(crate) static STATE: Published<State> = Published::new();
+
+/// The version of this module.
+pub(crate) const VERSION: &str = env!("APPEX_VERSION");
+
+/// Most engines; as many directories as the scripts of the original handle.
+pub(crate) const MAX_ENGINES: u32 = 64;
+
+/// Everything shared.
+#[pin_data]
+pub(crate) struct State {
+    engines: KVec<Engine>,
+    counters: Counters,
+    /// Interfaces of the machine, attached or not.
+    #[pin]
+    pub(crate) interfaces: Interfaces,
+    /// Known flows.
+    #[pin]
+    pub(crate) flows: Table<Flow>,
+}
+
+/// One engine.
+pub(crate) struct Engine {
+    /// What was written to its files.
+    pub(crate) settings: Settings,
+    /// Interfaces on which it works.
+    pub(crate) attached: Attached,
+    /// Active TCP flows of each family, counted by the reaper.
+    pub(crate) active: [Atomic<u64>; 2],
+    /// The reaper's count in progress.
+    pub(crate) counting: [Atomic<u64>; 2],
+}
+
+impl Engine {
+    fn new() -> Result<Self> {
+        Ok(Engine {
+            settings: Settings::new()?,
+            attached: Attached::new()?,
+            active: [Atomic::new(0), Atomic::new(0)],
+            counting: [Atomic::new(0), Atomic::new(0)],
+        })
+    }
+
+    /// The settings of the packet path. Context: any.
+    pub(crate) fn hot(&self) -> Hot {
+        Hot::read(|key| self.settings.get(key))
+    }
+
+    /// Whether the engine accelerates TCP at all.
+    pub(crate) fn accelerates(&self) -> bool {
+        self.settings.get(Key::TcpAccEnable) != 0
+    }
+}
+
+impl State {
+    /// Default settings, nothing attached. Context: process.
+    pub(crate) fn new(engines: u32) -> Result<Arc<Self>> {
+        let engines = engines.clamp(1, MAX_ENGINES);
+        let mut list = KVec::with_capacity(engines as usize, GFP_KERNEL)?;
+        for _ in 0..engines {
+            list.push(Engine::new()?, GFP_KERNEL)?;
+        }
+        let counters = Counters::new(engines.saturating_mul(COUNTERS as u32))?;
+        Arc::pin_init(
+            try_pin_init!(State {
+                engines: list,
+                counters,
+                interfaces <- Interfaces::new(),
+                flows <- Table::new(),
+            }? Error),
+            GFP_KERNEL,
+        )
+    }
+
+    /// All engines, in the order of their directories.
+    pub(crate) fn engines(&self) -> &[Engine] {
+        &self.engines
+    }
+
+    /// The engine of the CPU this runs on, and its number.
+    pub(crate) fn current(&self) -> Option<(u32, &Engine)> {
+        // Never zero: `new` makes at least one.
+        let count = u32::try_from(self.engines.len()).ok()?;
+        let number = percpu::current_cpu().checked_rem(count)?;
+        Some((number, self.engines.get(number as usize)?))
+    }
+
+    /// Adds to a counter of an engine. Context: any.
+    pub(crate) fn add(&self, engine: u32, counter: Counter, value: u64) {
+        self.counters.add(slot(engine, counter), value);
+    }
+
+    /// Counts an event. Context: any.
+    pub(crate) fn count(&self, engine: u32, event: Event) {
+        self.add(engine, Counter::Event(event), 1);
+    }
+
+    /// Changes a gauge by one, up or down. Context: any.
+    pub(crate) fn gauge(&self, engine: u32, family: Family, metric: Metric, up: bool) {
+        // A step down is the two's complement of one: sums wrap.
+        let step = if up { 1 } else { u64::MAX };
+        self.add(engine, Counter::Of(family, metric), step);
+    }
+
+    /// A counter of an engine over all CPUs. Context: any.
+    pub(crate) fn counter(&self, engine: u32, counter: Counter) -> u64 {
+        if let Counter::Of(family, Metric::NumOfActFlows) = counter {
+            let engine = self.engines.get(engine as usize);
+            return engine.map_or(0, |e| match family {
+                Family::V4 => e.active[0].load(Relaxed),
+                Family::V6 => e.active[1].load(Relaxed),
+            });
+        }
+        let value = self.counters.sum(slot(engine, counter));
+        match counter {
+            // A reader may meet a step down before the step up on another CPU.
+            Counter::Of(
+                _,
+                Metric::NumOfFlows | Metric::NumOfTcpFlows | Metric::NumOfAccFlows,
+            ) => u64::try_from(i64::from_ne_bytes(value.to_ne_bytes())).unwrap_or(0),
+            _ => value,
+        }
+    }
+
+    /// TCP flows under acceleration, over all engines.
+    pub(crate) fn accelerated(&self) -> u64 {
+        u64::try_from(crate::congestion::adopted()).unwrap_or(0)
+    }
+}
+
+fn slot(engine: u32, counter: Counter) -> u32 {
+    // CAST: both are bounded by small constants.
+    engine
+        .saturating_mul(COUNTERS as u32)
+        .saturating_add(counter.index() as u32)
+}
