@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# install-local.sh [MODULE]: puts the control script, the default configuration
+# and the kernel module (default: appex.ko of this tree) in place.
+#
+#   DESTDIR      put everything under this directory (packagers); no depmod then
+#   APPEX_ROOT   directory of bin, etc and log (/appex)
+#   KVER         the kernel's release, if it is not the one the module names
+#
+# An existing configuration is kept. What is put in place is recorded in
+# etc/.manifest, which is what "lotServer.sh uninstall" removes.
+set -euo pipefail
+export LC_ALL=C
+umask 022
+
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
+module=${1:-$here/appex.ko}
+destdir=${DESTDIR:-}
+root=${APPEX_ROOT:-/appex}
+
+die() {
+	printf 'install-local.sh: %s\n' "$*" >&2
+	exit 1
+}
+
+[[ $root == /?* && $root != */ ]] || die "APPEX_ROOT must be an absolute directory, not \"$root\""
+[[ -f $module ]] || die "no module $module: build it first (make)"
+if [[ -z $destdir ]] && ((EUID != 0)); then
+	die "run as root, or set DESTDIR"
+fi
+# The module itself knows the kernel it was built for.
+release=${KVER:-$(modinfo -F vermagic "$module" 2>/dev/null | cut -d' ' -f1)}
+[[ -n $release ]] || die "cannot tell the kernel of $module: install kmod, or set KVER"
+
+manifest=()
+
+# make_dir PATH: recorded only if it was not there, so that uninstall leaves
+# other people's directories.
+make_dir() {
+	local path=$1
+	[[ -d $destdir$path ]] || manifest=("$path/" "${manifest[@]}")
+	install -d -m 755 "$destdir$path"
+}
+
+put() {
+	local mode=$1 from=$2 to=$3
+	install -m "$mode" "$from" "$destdir$to"
+	manifest+=("$to")
+}
+
+for dir in "$root" "$root/bin" "$root/bin/lib" "$root/etc" "$root/log"; do
+	make_dir "$dir"
+done
+put 755 "$here/scripts/lotServer.sh" "$root/bin/lotServer.sh"
+for part in "$here"/scripts/lib/*.sh; do
+	put 644 "$part" "$root/bin/lib/${part##*/}"
+done
+
+install -d -m 755 "$destdir/lib/modules/$release/updates"
+put 644 "$module" "/lib/modules/$release/updates/appex.ko"
+if [[ -z $destdir ]]; then
+	depmod -a "$release" || die "depmod failed for $release"
+fi
+
+# The interface of the default route is what most servers accelerate.
+default_interface() {
+	[[ -z $destdir ]] || return 0
+	{ ip -4 -o route show default || ip -6 -o route show default; } 2>/dev/null |
+		sed -n 's/.* dev \([^ ]*\).*/\1/p' | head -n 1 || :
+}
+
+config=$destdir$root/etc/config
+if [[ -e $config ]]; then
+	printf 'Kept the configuration %s\n' "$config"
+else
+	install -m 644 "$here/etc/config" "$config"
+	interface=$(default_interface)
+	if [[ $interface =~ ^[A-Za-z0-9._@-]+$ ]]; then
+		sed -i "s/^accif=.*/accif=\"$interface\"/" "$config"
+	fi
+	[[ $root == /appex ]] || sed -i "s|^afterLoad=.*|afterLoad=\"$root/bin/afterLoad\"|" "$config"
+fi
+
+# An installation over an older one keeps what that one recorded.
+record=$destdir$root/etc/.manifest
+{
+	printf '%s\n' "${manifest[@]}"
+	[[ ! -f $record ]] || cat -- "$record"
+} | awk '!seen[$0]++' >"$record.new"
+mv -f -- "$record.new" "$record"
+printf 'Installed %s/bin/lotServer.sh and /lib/modules/%s/updates/appex.ko\n' "$root" "$release"

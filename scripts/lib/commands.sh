@@ -1,0 +1,339 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# The commands: what start, stop, reload and the others do, in which order, and
+# how far each goes back when it cannot go on.
+
+usage() {
+	cat <<-EOT
+		Usage: $0 {start | stop | reload | restart | status | stats | uninstall}
+
+		  start             load the accelerator with the settings of $CONFIG_FILE
+		  stop              unload it; open connections go on
+		  reload            take over a changed configuration without unloading
+		  restart           stop, then start
+		  status (st)       show whether it runs, its sessions and its settings
+		  stats [all] [N]   show sessions and rates every 5 seconds, N times;
+		                    "all" adds the LAN side and retransmissions
+		  uninstall         stop and remove everything the installation put in
+		    (uninst) [-f]   place; -f also without the installation's record
+		  -h, --help        this text
+	EOT
+}
+
+main() {
+	# The PPP daemon calls a link with a name of its own.
+	case ${0##*/} in
+	pppup | ip-up.local)
+		ppp_hook + "${1-}"
+		exit 0
+		;;
+	pppdown | ip-down.local)
+		ppp_hook - "${1-}"
+		exit 0
+		;;
+	esac
+	case ${1-} in
+	start | stop | reload | restart)
+		require_root
+		lock
+		"do_$1"
+		;;
+	uninstall | uninst)
+		require_root
+		lock
+		do_uninstall "${2-}"
+		;;
+	status | st) do_status ;;
+	stats) do_stats "${@:2}" ;;
+	-h | --help | help) usage ;;
+	renew | renewLic) say "$PRODUCT needs no licence: there is nothing to renew." ;;
+	*)
+		usage
+		exit 1
+		;;
+	esac
+}
+
+do_start() {
+	if engine_running; then
+		# The original's streams: an error only where the directory is there.
+		if [[ -d $APPEX_PROC ]]; then
+			warn "$PRODUCT is running!"
+		else
+			say "$PRODUCT is running!"
+		fi
+		exit 1
+	fi
+	config_load
+	offload_check
+	start_configured
+}
+
+# start_configured: everything after the last check that touches nothing.
+start_configured() {
+	engine_count
+	wan_list
+	ROLLBACK=start_undo
+	offload_apply "${MATCHING[@]}" || exit 1
+	wmem_shrink || exit 1
+	module_load || exit 1
+	engines_wait || exit 1
+	settings_apply || exit 1
+	interfaces_apply || exit 1
+	ppp_install
+	settings_check || exit 1
+	ROLLBACK=
+	short_rtt_note
+	say ''
+	after_load
+}
+
+# start_undo: takes back whatever of a start was done.
+start_undo() {
+	module_unload || :
+	offload_restore keep_none || :
+	wmem_restore || :
+	ppp_remove
+}
+
+short_rtt_note() {
+	[[ ${CONFIG[shortRttMS]} == 0 ]] || say 'Short-RTT bypass has been enabled'
+}
+
+# settings_apply: writes every setting to every engine and reads it back.
+settings_apply() {
+	local dir
+	engine_dirs
+	for dir in "${ENGINES[@]}"; do
+		settings_of "$dir"
+		settings_write "$dir" && settings_verify "$dir" || return 1
+	done
+}
+
+# settings_check: the second look, after everything else. The original looks
+# twice more at intervals of a second because its daemon could still change a
+# value; here a write either holds when it returns or fails.
+settings_check() {
+	local dir
+	for dir in "${ENGINES[@]}"; do
+		settings_of "$dir"
+		settings_verify "$dir" || return 1
+		list_holds "$dir" wanIf "${WAN_LIST[@]}" || return 1
+	done
+}
+
+# wan_list: the entries for wanIf in WAN_LIST (with accppp the links that are up
+# now too), and the devices they mean now in MATCHING.
+wan_list() {
+	local entry
+	local -a ppp=()
+	read -ra WAN_LIST <<<"${CONFIG[accif]}"
+	if [[ ${CONFIG[accppp]} == 1 ]]; then
+		interfaces_matching 'ppp*'
+		for entry in "${MATCHING[@]}"; do
+			has_word "$entry" "${WAN_LIST[@]}" || WAN_LIST+=("$entry")
+		done
+	fi
+	for entry in "${WAN_LIST[@]}"; do
+		interfaces_matching "$entry"
+		((${#MATCHING[@]} > 0)) || warn "[warn] no interface $entry at present: it is accelerated as soon as it appears (its offloads stay as they are)"
+	done
+	interfaces_matching "${WAN_LIST[@]}"
+}
+
+# interfaces_apply: lanIf, then wanIf, to every engine. One write replaces the
+# list at once, so an interface that stays is never off.
+interfaces_apply() {
+	local dir
+	local -a lan
+	read -ra lan <<<"${CONFIG[lanif]}"
+	for dir in "${ENGINES[@]}"; do
+		list_write "$dir" lanIf "${lan[@]}" && list_write "$dir" wanIf "${WAN_LIST[@]}" || return 1
+	done
+}
+
+# list_write DIR FILE ENTRY...
+list_write() {
+	local dir=$1 file=$2
+	shift 2
+	if ! put "$dir/$file" "$*"; then
+		warn "Failed to write configuration: $file($*)"
+		return 1
+	fi
+	list_holds "$dir" "$file" "$@"
+}
+
+# list_holds DIR FILE ENTRY...: exactly these are in the list, as whole words.
+list_holds() {
+	local dir=$1 file=$2
+	local -a got
+	shift 2
+	file_read "$dir/$file" && read -ra got <<<"$GOT" && [[ ${got[*]} == "$*" ]] && return 0
+	warn "Failed to write configuration: $file($*)"
+	return 1
+}
+
+do_stop() {
+	if engine_running; then
+		stop_running || exit 1
+	elif leftovers; then
+		# A start that was killed before it loaded the module.
+		leftovers_restore || exit 1
+	else
+		warn "$PRODUCT is not running!"
+		exit 1
+	fi
+	say "$PRODUCT is stopped!"
+}
+
+# stop_running: a signal from here on does not leave it half stopped.
+stop_running() {
+	local status=0
+	trap '' HUP INT QUIT ABRT TERM
+	module_unload || status=1
+	ppp_remove
+	leftovers_restore || status=1
+	return "$status"
+}
+
+# leftovers: whether something that start changed still waits to be put back.
+leftovers() {
+	record_read
+	wmem_read
+	((${#RECORD[@]} + ${#WMEM[@]} > 0))
+}
+
+leftovers_restore() {
+	local status=0
+	offload_restore keep_none || status=1
+	wmem_restore || status=1
+	return "$status"
+}
+
+do_restart() {
+	# A configuration that cannot start must not stop what runs.
+	config_load
+	offload_check
+	if engine_running; then
+		stop_running || exit 1
+	fi
+	start_configured
+}
+
+# do_reload: new settings without unloading. On failure the old ones come back
+# and acceleration goes on.
+do_reload() {
+	if ! engine_running; then
+		do_start
+		return 0
+	fi
+	config_load
+	offload_check
+	engine_count
+	engine_dirs
+	((ENGINE_COUNT == ${#ENGINES[@]})) ||
+		warn "[warn] ${#ENGINES[@]} engines are running, the configuration means $ENGINE_COUNT: that takes a restart"
+	wan_list
+	local -a devices=("${MATCHING[@]}")
+	reload_remember
+	offload_mark
+	ROLLBACK=reload_undo
+	offload_apply "${devices[@]}" || exit 1
+	settings_apply || exit 1
+	interfaces_apply || exit 1
+	settings_check || exit 1
+	ROLLBACK=
+	# Last, what the new configuration no longer wants changed.
+	local status=0
+	interfaces_with_lower "${devices[@]}"
+	offload_restore keep_wanted || status=1
+	[[ ${CONFIG[shrinkOSWmem]} != '0 0' ]] || wmem_restore || status=1
+	wmem_shrink || status=1
+	ppp_install
+	return "$status"
+}
+
+# reload_remember: what the engines have now, as settings_of would give it, so
+# that reload_undo can write it. Every engine has the same.
+reload_remember() {
+	local name
+	OLD_SETTINGS=()
+	cmd_read "${ENGINES[0]}" || exit 1
+	for name in "${KEY_ORDER[@]}"; do
+		case ${KEY_TARGET[$name]} in
+		file:*)
+			file_read "${ENGINES[0]}/${KEY_TARGET[$name]#file:}" || continue
+			OLD_SETTINGS+=("file ${KEY_TARGET[$name]#file:} $GOT")
+			;;
+		cmd:*) OLD_SETTINGS+=("cmd ${KEY_TARGET[$name]#cmd:} ${CMD[${KEY_TARGET[$name]#cmd:}]-}") ;;
+		esac
+	done
+	file_read "${ENGINES[0]}/wanIf" || :
+	OLD_WAN=$GOT
+	file_read "${ENGINES[0]}/lanIf" || :
+	OLD_LAN=$GOT
+}
+
+reload_undo() {
+	local dir
+	SETTINGS=("${OLD_SETTINGS[@]}")
+	for dir in "${ENGINES[@]}"; do
+		settings_write "$dir" || :
+		put "$dir/lanIf" "$OLD_LAN" || :
+		put "$dir/wanIf" "$OLD_WAN" || :
+	done
+	offload_restore keep_old || :
+	warn "Reload failed: $PRODUCT goes on with its former settings"
+}
+
+# do_uninstall [-f]: stops, then removes what the installation recorded.
+do_uninstall() {
+	local force='' path
+	local -a files=()
+	case ${1-} in
+	'') ;;
+	-f) force=1 ;;
+	*)
+		usage
+		exit 1
+		;;
+	esac
+	if [[ ! -f $MANIFEST_FILE && -z $force ]]; then
+		die "No record of an installation ($MANIFEST_FILE): remove the package it came with, or use \"uninstall -f\""
+	fi
+	stop_running || [[ -n $force ]] || exit 1
+	if [[ -f $MANIFEST_FILE ]]; then
+		mapfile -t files <"$MANIFEST_FILE"
+	else
+		files=("$APPEX_ROOT/bin/lotServer.sh" "$APPEX_ROOT"/bin/lib/*.sh "$APPEX_ROOT/bin/lib/" "$APPEX_ROOT/bin/" "$APPEX_ROOT/etc/" "$APPEX_ROOT/log/" "$APPEX_ROOT/")
+	fi
+	uninstall_files "${files[@]}"
+	rm -f -- "$LOCK_FILE"
+	say 'Uninstallation done!'
+}
+
+# uninstall_files PATH...: files of the installation, then the files of use, then
+# the directories (written with a final slash) that are empty by then.
+uninstall_files() {
+	local path depmod='' release
+	local -a dirs=()
+	for path in "$@"; do
+		case $path in
+		*/) dirs+=("$path") ;;
+		/*)
+			[[ ${path##*/} != appex.ko* ]] || depmod=$path
+			rm -f -- "$path"
+			;;
+		esac
+	done
+	rm -rf -- "$CONFIG_FILE" "$OFFLOAD_FILE" "$RUNCONFIG_FILE" "$MANIFEST_FILE" \
+		"$APPEX_ROOT/bin/afterLoad" "$APPEX_ROOT"/log/*
+	for path in "${dirs[@]}"; do
+		rmdir -- "$path" 2>/dev/null || [[ ! -d $path ]] || warn "[warn] $path is not empty and stays"
+	done
+	if [[ -n $depmod ]]; then
+		release=${depmod#*/lib/modules/}
+		depmod -a "${release%%/*}" 2>/dev/null || :
+	fi
+}

@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# The kernel module and its engines: loading, unloading, writing settings to
+# /proc/net/appex, /proc/net/appex1, ... and reading them back.
+
+# How long stop waits for the module, and when it says so (seconds, as the
+# original).
+UNLOAD_TIMEOUT=30
+UNLOAD_PATIENCE=6
+
+# engine_running: the two signs users were taught, the directory and lsmod.
+engine_running() {
+	[[ -d $APPEX_PROC ]] || module_loaded
+}
+
+module_loaded() {
+	[[ -r /proc/modules ]] || return 1
+	local name
+	while read -r name _; do
+		[[ $name != appex ]] || return 0
+	done </proc/modules
+	return 1
+}
+
+# engine_dirs: the directories of the engines that are there, in ENGINES.
+engine_dirs() {
+	local i=1 dir=$APPEX_PROC
+	ENGINES=()
+	while [[ -d $dir ]]; do
+		ENGINES+=("$dir")
+		dir=$APPEX_PROC$i
+		i=$((i + 1))
+	done
+}
+
+# engine_count: how many the configuration means, in ENGINE_COUNT.
+engine_count() {
+	local cpus wanted=${CONFIG[engineNum]}
+	local -a list
+	read -ra list <<<"${CONFIG[cpuID]}"
+	if ((${#list[@]} > 0)); then
+		ENGINE_COUNT=${#list[@]}
+		return 0
+	fi
+	cpus=$(getconf _NPROCESSORS_ONLN 2>/dev/null) || cpus=1
+	ENGINE_COUNT=$cpus
+	if ((wanted > cpus)); then
+		warn "WARNING(CONFIG): engineNum=\"$wanted\" is more than the $cpus CPUs: one engine per CPU"
+	elif ((wanted > 0)); then
+		ENGINE_COUNT=$wanted
+	fi
+	((ENGINE_COUNT <= ENGINES_MAX)) || ENGINE_COUNT=$ENGINES_MAX
+}
+
+# module_load: loads the module with what the configuration says; with dropCache
+# above 2, a failure for lack of memory drops the page cache and tries again.
+module_load() {
+	local name try tries=1 error
+	local -a options=("engines=$ENGINE_COUNT")
+	for name in ipTxHookPri ipRxHookPri ipv6TxHookPri ipv6RxHookPri; do
+		[[ -z ${CONFIG[$name]} ]] || options+=("$name=${CONFIG[$name]}")
+	done
+	((CONFIG[dropCache] <= 2)) || tries=${CONFIG[dropCache]}
+	for ((try = 1; try <= tries; try++)); do
+		error=$(module_insert "${options[@]}" 2>&1) && return 0
+		[[ $error == *'annot allocate memory'* ]] || break
+		((try == tries)) || drop_cache
+	done
+	warn "Load $PRODUCT failed!"
+	[[ -z $error ]] || warn "$error"
+	return 1
+}
+
+module_insert() {
+	local error
+	if [[ -n $APPEX_MODULE ]]; then
+		run insmod "$APPEX_MODULE" "$@"
+	elif error=$(run modprobe appex "$@" 2>&1); then
+		return 0
+	elif [[ -n ${CONFIG[modulePath]} ]]; then
+		run insmod "${CONFIG[modulePath]}" "$@"
+	else
+		warn "$error"
+		return 1
+	fi
+}
+
+# engines_wait: until every engine's directory and files are there; dots tell
+# that it takes time.
+engines_wait() {
+	local i dir file deadline=$((SECONDS + CONFIG[configTimeout])) polls=0
+	for ((i = 0; i < ENGINE_COUNT; i++)); do
+		dir=$APPEX_PROC
+		((i == 0)) || dir=$APPEX_PROC$i
+		for file in "$dir" "$dir/cmd" "$dir/stats" "$dir/lanIf" "$dir/wanIf"; do
+			until [[ -e $file ]]; do
+				if ((SECONDS >= deadline)); then
+					((polls < 10)) || say ''
+					if [[ $file == "$dir" ]]; then
+						warn "Loading $PRODUCT failed: failed to load engine $i"
+					else
+						warn "Loading $PRODUCT failed: failed to locate $file"
+					fi
+					return 1
+				fi
+				polls=$((polls + 1))
+				((polls % 10)) || printf . || :
+				sleep 0.1
+			done
+		done
+	done
+	((polls < 10)) || say ''
+}
+
+# module_unload: detaches everything, then takes the module out. Connections
+# that are open go on. Fails if something still holds the module.
+module_unload() {
+	local patience=$((SECONDS + UNLOAD_PATIENCE)) deadline=$((SECONDS + UNLOAD_TIMEOUT)) error
+	engine_detach
+	while engine_running; do
+		error=$(run rmmod appex 2>&1) || :
+		engine_running || break
+		if ((SECONDS >= deadline)); then
+			warn "Unloading $PRODUCT failed: ${error:-$APPEX_PROC is still there}"
+			warn "Acceleration is off. The module may be in use: is net.ipv4.tcp_congestion_control set to zeta?"
+			return 1
+		fi
+		if ((patience > 0 && SECONDS >= patience)); then
+			say 'It takes a long time than usual, please wait for a moment...'
+			patience=0
+		fi
+		sleep 0.2
+	done
+}
+
+# engine_detach: no interface is accelerated any more.
+engine_detach() {
+	local dir file
+	engine_dirs
+	for dir in "${ENGINES[@]}"; do
+		for file in "$dir/wanIf" "$dir/lanIf"; do
+			[[ ! -e $file ]] || put "$file" '' || :
+		done
+	done
+}
+
+# put FILE VALUE: one write. Fails if the engine refuses.
+put() {
+	{ printf '%s\n' "$2" >"$1"; } 2>/dev/null
+}
+
+# settings_of DIR: what the configuration means for an engine, as lines
+# "file NAME VALUE" and "cmd NAME VALUE", in SETTINGS; shaperEnable first 1, as
+# the original does, and to its configured value when all else is written.
+settings_of() {
+	local name target value
+	SETTINGS=('file shaperEnable 1')
+	for name in "${KEY_ORDER[@]}"; do
+		target=${KEY_TARGET[$name]} value=${CONFIG[$name]}
+		[[ $name != shaperEnable ]] || continue
+		case $target in
+		file:*) SETTINGS+=("file ${target#file:} $value") ;;
+		cmd:*) SETTINGS+=("cmd ${target#cmd:} $value") ;;
+		esac
+	done
+	[[ ! -e $1/engSysEnable ]] || SETTINGS+=('file engSysEnable 1')
+	SETTINGS+=("file shaperEnable ${CONFIG[shaperEnable]}")
+}
+
+# settings_write DIR: writes SETTINGS to one engine. A text that is empty and
+# is empty already is not written.
+settings_write() {
+	local dir=$1 kind name value line
+	cmd_read "$dir" || return 1
+	for line in "${SETTINGS[@]}"; do
+		IFS=' ' read -r kind name value <<<"$line"
+		if [[ $kind == file ]]; then
+			if [[ ! -e $dir/$name ]]; then
+				warn "Loading $PRODUCT failed: failed to locate $dir/$name"
+				return 1
+			fi
+			put "$dir/$name" "$value" || {
+				warn "Failed to write configuration: $dir/$name"
+				return 1
+			}
+		elif [[ -n ${CMD[$name]+known} ]]; then
+			[[ -n $value || -n ${CMD[$name]} ]] || continue
+			put "$dir/cmd" "$name: $value" || {
+				warn "Failed to write configuration: $dir/cmd:$name"
+				return 1
+			}
+		fi
+	done
+}
+
+# settings_verify DIR: every value reads back as it was written.
+settings_verify() {
+	local dir=$1 kind name value line got
+	local -A last=()
+	cmd_read "$dir" || return 1
+	for line in "${SETTINGS[@]}"; do
+		IFS=' ' read -r kind name value <<<"$line"
+		last["$kind $name"]=$value
+	done
+	for line in "${!last[@]}"; do
+		value=${last[$line]} name=${line#* }
+		if [[ $line == file* ]]; then
+			file_read "$dir/$name" && [[ $GOT == "$value" ]] && continue
+			warn "Failed to write configuration: $dir/$name"
+			return 1
+		fi
+		[[ -n ${CMD[$name]+known} ]] || continue
+		got=${CMD[$name]}
+		# A line may carry more fields after a single value.
+		[[ $got == "$value" || ${got%% *} == "$value" ]] && continue
+		[[ $name == lanSegment* ]] && same_segments "$got" "$value" && continue
+		warn "Failed to write configuration: $dir/cmd:$name"
+		return 1
+	done
+}
+
+# file_read FILE: its first line, in GOT.
+file_read() {
+	GOT=
+	{ IFS= read -r GOT <"$1"; } 2>/dev/null || [[ -n $GOT || -r $1 ]]
+}
+
+# cmd_read DIR: the file cmd, in CMD[key]. A range in brackets behind a key's
+# name does not belong to the name.
+cmd_read() {
+	local line name
+	declare -gA CMD=()
+	local -a lines=()
+	{ mapfile -t lines <"$1/cmd"; } 2>/dev/null || {
+		warn "Loading $PRODUCT failed: failed to locate $1/cmd"
+		return 1
+	}
+	for line in "${lines[@]}"; do
+		[[ $line == *:* ]] || continue
+		name=${line%%:*} line=${line#*:}
+		CMD[${name%%(*}]=${line# }
+	done
+}
+
+# same_segments A B: equal but for order, letter case and leading zeros.
+same_segments() {
+	[[ $(segments_sorted "$1") == "$(segments_sorted "$2")" ]]
+}
+
+segments_sorted() {
+	local each address
+	for each in $1; do
+		address=${each%%/*}
+		while [[ $address == 0?* ]]; do
+			address=${address#0}
+		done
+		[[ $each != */* ]] || address+=/${each#*/}
+		printf '%s\n' "${address^^}"
+	done | sort
+}
