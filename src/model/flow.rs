@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Bookkeeping of single flows: how far a connection is, when it may be forgotten, which bytes
+//! count, and whether there is room for one more.
+//!
+//! A flow record is updated by packets of both directions on several CPUs at once, without a lock.
+//! So what is remembered of packets is a set of bits that only grows ([`Seen`]), to be merged with
+//! an atomic `or`, and time stamps of which the latest counts.
+
+use super::classify::{Packet, TcpFlags, Transport, TCP};
+use super::settings::SessionLimits;
+use super::stats::Metric;
+use super::units::{Addr, Family, Millis};
+
+/// Idle time of an established TCP connection: 2 hours and 4 minutes, the least that RFC 5382
+/// (requirement 5) asks of a NAT, and just above the first keep-alive of common systems.
+const ESTABLISHED: Millis = Millis::from_secs(7_440);
+
+/// Idle time of a TCP connection that is closed in both directions or was reset: long enough for
+/// the final packets to be sent again.
+const CLOSED: Millis = Millis::from_secs(10);
+
+/// Idle time of a TCP connection that is closed in one direction: Linux waits this long for the
+/// other side (`tcp_fin_timeout`).
+const CLOSING: Millis = Millis::from_secs(60);
+
+/// Idle time of other flows with packets in both directions: the least that RFC 4787 (requirement
+/// 5) asks of a NAT for UDP.
+const TWO_WAY: Millis = Millis::from_secs(120);
+
+/// A flow is active if it carried data within this time. Two periods of the `stats` command, so
+/// that a flow does not blink between two of its lines.
+const ACTIVE: Millis = Millis::from_secs(10);
+
+/// What was seen of a flow, as a set of bits.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Seen(pub u32);
+
+impl Seen {
+    const FORWARD: u32 = 1 << 0;
+    const BACKWARD: u32 = 1 << 1;
+    const FIN_FORWARD: u32 = 1 << 2;
+    const FIN_BACKWARD: u32 = 1 << 3;
+    const RESET: u32 = 1 << 4;
+
+    /// The bits that `packet` sets, to be merged into those of its flow.
+    pub fn of(packet: &Packet) -> Self {
+        let (here, fin) = if packet.forward {
+            (Self::FORWARD, Self::FIN_FORWARD)
+        } else {
+            (Self::BACKWARD, Self::FIN_BACKWARD)
+        };
+        let mut bits = here;
+        if let Transport::Tcp { flags, .. } = packet.transport {
+            if flags.has(TcpFlags::FIN) {
+                bits |= fin;
+            }
+            if flags.has(TcpFlags::RST) {
+                bits |= Self::RESET;
+            }
+        }
+        Self(bits)
+    }
+
+    /// Both sets together.
+    #[must_use]
+    pub const fn merge(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    const fn has_all(self, bits: u32) -> bool {
+        self.0 & bits == bits
+    }
+
+    /// How far the connection is.
+    pub const fn phase(self) -> Phase {
+        if self.has_all(Self::RESET) || self.has_all(Self::FIN_FORWARD | Self::FIN_BACKWARD) {
+            Phase::Closed
+        } else if self.0 & (Self::FIN_FORWARD | Self::FIN_BACKWARD) != 0 {
+            Phase::Closing
+        } else if self.has_all(Self::FORWARD | Self::BACKWARD) {
+            Phase::TwoWay
+        } else {
+            Phase::OneWay
+        }
+    }
+
+    /// Whether `packet` begins a new connection with the addresses and ports of one that is over.
+    /// Its record then starts afresh, with the bits of `packet` only.
+    pub fn restarts(self, packet: &Packet) -> bool {
+        let Transport::Tcp { flags, .. } = packet.transport else {
+            return false;
+        };
+        flags.opens() && matches!(self.phase(), Phase::Closed | Phase::Closing)
+    }
+}
+
+/// How far a connection is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Phase {
+    /// Packets in one direction only.
+    OneWay,
+    /// Packets in both directions.
+    TwoWay,
+    /// One end has no more data.
+    Closing,
+    /// Both ends have no more data, or one has reset the connection.
+    Closed,
+}
+
+/// Idle time after which a flow is forgotten.
+///
+/// `short` is `flowShortTimeout`. It applies to flows that never got an answer, and never shortens
+/// the life of an established connection.
+pub fn timeout(proto: u8, phase: Phase, short: Millis) -> Millis {
+    match phase {
+        Phase::OneWay => short,
+        Phase::TwoWay if proto == TCP => ESTABLISHED.max(short),
+        Phase::TwoWay => TWO_WAY.max(short),
+        Phase::Closing => CLOSING,
+        Phase::Closed => CLOSED,
+    }
+}
+
+/// Whether a flow whose last packet was at `last` is to be forgotten at `now`.
+pub fn expired(now: Millis, last: Millis, proto: u8, seen: Seen, short: Millis) -> bool {
+    now.since(last) >= timeout(proto, seen.phase(), short)
+}
+
+/// Whether a flow counts as active. `last_data` is when it last carried payload, if ever.
+pub fn is_active(now: Millis, last_data: Option<Millis>) -> bool {
+    last_data.is_some_and(|last| now.since(last) < ACTIVE)
+}
+
+/// What happens to a packet that belongs to no known flow.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Admit {
+    /// A record is made.
+    Track,
+    /// The table is full; the packet passes untouched and unrecorded.
+    Pass,
+    /// The table is full and the connection is refused: the packet is dropped.
+    Refuse,
+}
+
+/// Decides about the first packet of a flow while there are `sessions` flows.
+///
+/// Only what opens a TCP connection is ever refused: a packet from the middle of one belongs to a
+/// connection that is older than the table, and dropping it would break that.
+pub fn admit(limits: &SessionLimits, sessions: u64, packet: &Packet) -> Admit {
+    if sessions < u64::from(limits.sessions) {
+        return Admit::Track;
+    }
+    match packet.transport {
+        Transport::Tcp { flags, .. } if flags.opens() && !limits.bypass => Admit::Refuse,
+        _ => Admit::Pass,
+    }
+}
+
+/// Whether one more flow may be accelerated while `accelerated` are.
+pub fn may_accelerate(limits: &SessionLimits, accelerated: u64) -> bool {
+    accelerated < u64::from(limits.accelerated)
+}
+
+/// Which way a packet crosses a WAN interface.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Crossing {
+    /// It came from the Internet.
+    In,
+    /// It goes to the Internet.
+    Out,
+}
+
+/// The two byte counters that a packet adds to, and how much.
+///
+/// `wire` is the length on the wire, see [`wire_len`]. Of an outbound packet `repeated` bytes were
+/// sent before; they count for `WanOutBytes` but not for `LanInBytes`, from which the scripts
+/// compute the retransmission ratio. Packets that are dropped must not be accounted.
+pub const fn account(crossing: Crossing, wire: u64, repeated: u64) -> [(Metric, u64); 2] {
+    match crossing {
+        Crossing::In => [(Metric::WanInBytes, wire), (Metric::LanOutBytes, wire)],
+        Crossing::Out => [
+            (Metric::WanOutBytes, wire),
+            (Metric::LanInBytes, wire.saturating_sub(repeated)),
+        ],
+    }
+}
+
+/// Bytes from the network header on that a packet takes on the wire once it is cut into `segments`,
+/// each of which repeats the headers. Zero segments mean one.
+pub const fn wire_len(packet: &Packet, segments: u16) -> u64 {
+    // CAST: `u64::from` is not const.
+    let copies = segments.saturating_sub(1) as u64;
+    (packet.len() as u64).saturating_add(copies.saturating_mul(packet.headers as u64))
+}
+
+/// Splits the payload of an outbound TCP packet by what was sent before.
+///
+/// `highest` is the sequence number after the last byte sent so far, `None` at first. Returns the
+/// number of bytes that were sent before, and the new `highest`. Sequence numbers wrap, so "before"
+/// means less than half their range behind.
+pub fn repeated(highest: Option<u32>, seq: u32, payload: u32) -> (u32, u32) {
+    let end = seq.wrapping_add(payload);
+    let Some(highest) = highest else {
+        return (0, end);
+    };
+    let ahead = end.wrapping_sub(highest);
+    // CAST: the sign of the difference tells which is later.
+    if (ahead as i32) <= 0 {
+        (payload, highest)
+    } else {
+        (payload.saturating_sub(ahead), end)
+    }
+}
+
+/// The subnet whose hosts share one entry of the short-RTT table: /24 for IPv4, as in the original;
+/// /64 for IPv6, the size of one link.
+pub const fn short_rtt_subnet(addr: Addr) -> Addr {
+    let mask = match addr.family {
+        Family::V4 => u128::MAX << 104,
+        Family::V6 => u128::MAX << 64,
+    };
+    Addr {
+        family: addr.family,
+        bits: addr.bits & mask,
+    }
+}
+
+#[cfg(test)]
+mod tests;

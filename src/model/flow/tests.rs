@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0
+
+use super::*;
+use crate::model::classify::{Endpoint, FlowKey, UDP};
+
+const SHORT: Millis = Millis(30_000);
+const LIMITS: SessionLimits = SessionLimits {
+    sessions: 10,
+    accelerated: 5,
+    bypass: true,
+};
+
+fn packet(forward: bool, flags: u8, payload: u32) -> Packet {
+    let end = |port| Endpoint { addr: 1, port };
+    let (key, _) = FlowKey::new(Family::V4, TCP, end(1), end(2));
+    let addr = Addr::v4([192, 0, 2, 1]);
+    Packet {
+        key,
+        forward,
+        source: addr,
+        dest: addr,
+        source_port: 1,
+        dest_port: 2,
+        transport: Transport::Tcp {
+            flags: TcpFlags(flags),
+            seq: 0,
+        },
+        headers: 52,
+        payload,
+    }
+}
+
+const SYN: u8 = 0x02;
+const ACK: u8 = 0x10;
+const FIN_ACK: u8 = 0x11;
+const SYN_ACK: u8 = 0x12;
+const RST: u8 = 0x04;
+
+fn after(packets: &[(bool, u8)]) -> Seen {
+    packets
+        .iter()
+        .map(|(forward, flags)| Seen::of(&packet(*forward, *flags, 0)))
+        .fold(Seen::default(), Seen::merge)
+}
+
+#[test]
+fn a_connection_lives_through_its_phases() {
+    let mut packets = vec![(true, SYN)];
+    assert_eq!(after(&packets).phase(), Phase::OneWay);
+    packets.push((false, SYN_ACK));
+    assert_eq!(after(&packets).phase(), Phase::TwoWay);
+    packets.push((true, FIN_ACK));
+    assert_eq!(after(&packets).phase(), Phase::Closing);
+    packets.push((true, FIN_ACK));
+    assert_eq!(
+        after(&packets).phase(),
+        Phase::Closing,
+        "one end said it twice"
+    );
+    packets.push((false, FIN_ACK));
+    assert_eq!(after(&packets).phase(), Phase::Closed);
+    assert_eq!(after(&[(true, SYN), (false, RST)]).phase(), Phase::Closed);
+}
+
+use std::vec;
+
+#[test]
+fn the_order_of_packets_does_not_matter() {
+    let one = after(&[(true, SYN), (false, FIN_ACK), (true, FIN_ACK)]);
+    let other = after(&[(true, FIN_ACK), (true, SYN), (false, FIN_ACK)]);
+    assert_eq!(one, other);
+}
+
+#[test]
+fn an_idle_flow_is_forgotten_by_its_phase() {
+    let gone =
+        |proto, seen, idle: u64| expired(Millis(1000 + idle), Millis(1000), proto, seen, SHORT);
+    let one_way = after(&[(true, SYN)]);
+    assert!(!gone(TCP, one_way, 29_999) && gone(TCP, one_way, 30_000));
+    let two_way = after(&[(true, SYN), (false, SYN_ACK)]);
+    assert!(!gone(TCP, two_way, 7_439_999) && gone(TCP, two_way, 7_440_000));
+    assert!(!gone(UDP, two_way, 119_999) && gone(UDP, two_way, 120_000));
+    let closing = after(&[(true, SYN), (false, FIN_ACK)]);
+    assert!(!gone(TCP, closing, 59_999) && gone(TCP, closing, 60_000));
+    let closed = after(&[(true, FIN_ACK), (false, FIN_ACK)]);
+    assert!(!gone(TCP, closed, 9_999) && gone(TCP, closed, 10_000));
+}
+
+#[test]
+fn a_long_short_timeout_does_not_shorten_established_flows() {
+    let day = Millis::from_secs(86_400);
+    assert_eq!(timeout(TCP, Phase::TwoWay, day), day);
+    assert_eq!(
+        timeout(TCP, Phase::TwoWay, Millis(100)),
+        Millis::from_secs(7_440)
+    );
+}
+
+#[test]
+fn a_clock_that_steps_back_forgets_nothing() {
+    assert!(!expired(
+        Millis(0),
+        Millis(u64::MAX),
+        TCP,
+        Seen::default(),
+        SHORT
+    ));
+    assert!(is_active(Millis(0), Some(Millis(u64::MAX))));
+}
+
+#[test]
+fn ports_may_be_used_again_after_the_end_only() {
+    let syn = packet(true, SYN, 0);
+    assert!(
+        !after(&[(true, SYN), (false, SYN_ACK)]).restarts(&syn),
+        "a repeated SYN"
+    );
+    assert!(after(&[(true, SYN), (false, RST)]).restarts(&syn));
+    assert!(after(&[(true, FIN_ACK), (false, FIN_ACK)]).restarts(&syn));
+    assert!(!after(&[(true, FIN_ACK), (false, FIN_ACK)]).restarts(&packet(true, ACK, 0)));
+    assert!(!after(&[(true, FIN_ACK), (false, FIN_ACK)]).restarts(&packet(false, SYN_ACK, 0)));
+}
+
+#[test]
+fn active_means_data_in_the_last_ten_seconds() {
+    assert!(!is_active(Millis(5), None));
+    assert!(is_active(Millis(10_999), Some(Millis(1_000))));
+    assert!(!is_active(Millis(11_000), Some(Millis(1_000))));
+}
+
+#[test]
+fn over_the_limit_only_new_connections_are_refused() {
+    let refusing = SessionLimits {
+        bypass: false,
+        ..LIMITS
+    };
+    let syn = packet(true, SYN, 0);
+    assert_eq!(admit(&LIMITS, 9, &syn), Admit::Track);
+    assert_eq!(admit(&LIMITS, 10, &syn), Admit::Pass);
+    assert_eq!(admit(&refusing, 9, &syn), Admit::Track);
+    assert_eq!(admit(&refusing, 10, &syn), Admit::Refuse);
+    assert_eq!(admit(&refusing, 10, &packet(true, ACK, 9)), Admit::Pass);
+    assert_eq!(
+        admit(&refusing, 10, &packet(false, SYN_ACK, 0)),
+        Admit::Pass
+    );
+    assert!(may_accelerate(&LIMITS, 4));
+    assert!(!may_accelerate(&LIMITS, 5));
+}
+
+#[test]
+fn repeated_bytes_are_sent_but_did_not_come_from_the_stack() {
+    assert_eq!(
+        account(Crossing::Out, 1500, 1448),
+        [(Metric::WanOutBytes, 1500), (Metric::LanInBytes, 52)]
+    );
+    assert_eq!(
+        account(Crossing::In, 1500, 0),
+        [(Metric::WanInBytes, 1500), (Metric::LanOutBytes, 1500)]
+    );
+}
+
+#[test]
+fn each_segment_repeats_the_headers() {
+    let big = packet(true, ACK, 14_480);
+    assert_eq!(wire_len(&big, 0), 14_532);
+    assert_eq!(wire_len(&big, 1), 14_532);
+    assert_eq!(wire_len(&big, 10), 14_480 + 10 * 52);
+}
+
+#[test]
+fn repeated_payload_is_told_from_new() {
+    // (highest, seq, payload) gives (repeated, highest).
+    for (highest, seq, payload, expected) in [
+        (None, 1000, 100, (0, 1100)),
+        (Some(1100), 1100, 100, (0, 1200)),
+        (Some(1200), 1000, 100, (100, 1200)),
+        (Some(1200), 1000, 200, (200, 1200)),
+        (Some(1200), 1150, 100, (50, 1250)),
+        (Some(1200), 1200, 0, (0, 1200)),
+        // A hole is no repetition: what is in it was not seen.
+        (Some(1200), 1300, 100, (0, 1400)),
+        // Sequence numbers wrap.
+        (Some(u32::MAX), u32::MAX, 100, (0, 99)),
+        (Some(50), u32::MAX - 49, 200, (100, 150)),
+    ] {
+        assert_eq!(
+            repeated(highest, seq, payload),
+            expected,
+            "{highest:?} {seq} {payload}"
+        );
+    }
+}
+
+#[test]
+fn one_near_host_stands_for_its_subnet() {
+    let subnet = |addr| short_rtt_subnet(Addr::v4(addr));
+    assert_eq!(subnet([192, 0, 2, 1]), subnet([192, 0, 2, 254]));
+    assert_ne!(subnet([192, 0, 2, 1]), subnet([192, 0, 3, 1]));
+    let v6 = |tail: u8, link: u8| {
+        let mut bytes = [0x20; 16];
+        bytes[15] = tail;
+        bytes[7] = link;
+        short_rtt_subnet(Addr::v6(bytes))
+    };
+    assert_eq!(v6(1, 0), v6(2, 0));
+    assert_ne!(v6(1, 0), v6(1, 1));
+}

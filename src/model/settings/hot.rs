@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The settings that are consulted for packets.
+
+use super::{unpack, Key};
+use crate::model::units::{Family, Millis};
+
+/// The settings of the packet path, read once per packet.
+///
+/// Each is read from its own slot, so a write of one setting is seen at once and as a whole; a
+/// packet that is handled while several are written may see some of the new values.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Hot {
+    /// TCP is accelerated.
+    pub tcp_acc: bool,
+    /// Peers in the same subnet are accelerated too.
+    pub subnet_acc: bool,
+    /// Protocols other than TCP are ignored.
+    pub tcp_only: bool,
+    /// IPv4 is handled.
+    pub v4: bool,
+    /// IPv6 is handled.
+    pub v6: bool,
+    /// First congestion window towards WAN peers, in packets.
+    pub initial_cwnd_wan: u32,
+    /// First congestion window towards LAN peers, in packets.
+    pub initial_cwnd_lan: u32,
+    /// Idle time after which a short-lived flow is forgotten.
+    pub flow_short_timeout: Millis,
+    /// Round-trip time below which a subnet is not accelerated; zero is off.
+    pub short_rtt: Millis,
+    /// How many flows there may be.
+    pub limits: SessionLimits,
+    /// The shaper runs at `wan_kbps`.
+    pub shaper: bool,
+    /// Outbound rate in kbit/s; zero is no limit.
+    pub wan_kbps: u64,
+    /// Inbound rate in kbit/s; zero is no limit.
+    pub wan_in_kbps: u64,
+}
+
+/// How many flows an engine tracks and accelerates, and what happens beyond that.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct SessionLimits {
+    /// Most flows in the table.
+    pub sessions: u32,
+    /// Most accelerated flows.
+    pub accelerated: u32,
+    /// Beyond `sessions`, new connections pass untouched; otherwise they are refused.
+    pub bypass: bool,
+}
+
+impl Hot {
+    /// Reads the slots through `get`.
+    pub fn read(get: impl Fn(Key) -> u64) -> Self {
+        // CAST: the registry bounds every value read through `small` by 32 bits.
+        let small = |key| get(key) as u32;
+        let on = |key| get(key) != 0;
+        let (sessions, accelerated) = unpack(get(Key::Engine));
+        Self {
+            tcp_acc: on(Key::TcpAccEnable),
+            subnet_acc: on(Key::SubnetAccEnable),
+            tcp_only: on(Key::TcpOnly),
+            v4: !on(Key::Ipv6Only),
+            v6: !on(Key::Ipv4Only),
+            initial_cwnd_wan: small(Key::InitialCwndWan),
+            initial_cwnd_lan: small(Key::InitialCwndLan),
+            flow_short_timeout: Millis(get(Key::FlowShortTimeout)),
+            short_rtt: Millis(get(Key::ShortRttMs)),
+            limits: SessionLimits {
+                sessions,
+                accelerated,
+                bypass: on(Key::BypassOverFlows),
+            },
+            shaper: on(Key::ShaperEnable),
+            wan_kbps: get(Key::WanKbps),
+            wan_in_kbps: get(Key::WanInKbps),
+        }
+    }
+
+    /// Whether packets of `family` are handled.
+    pub const fn handles(&self, family: Family) -> bool {
+        match family {
+            Family::V4 => self.v4,
+            Family::V6 => self.v6,
+        }
+    }
+}

@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The table of all settings.
+//!
+//! The order of the table is the order of the lines in `cmd` and of the reference tables.
+
+use super::{pack, Effect, Initial, Kind, Place, Slot, Spec, EMPTY};
+
+/// Kilobits per second: up to 4 Tbit/s, above any interface the kernel can drive.
+const KBPS: Kind = uint(0, u32::MAX as u64);
+/// A burst or queue in bytes: up to 4 GB.
+const BYTES: Kind = uint(0, u32::MAX as u64);
+/// A timer in milliseconds: up to the largest retransmission timeout of Linux, 120 s.
+const TIMER_MS: Kind = uint(0, 120_000);
+/// A number of packets in an initial window. Linux counts windows in 32 bits, but a first burst of
+/// more than 65,535 packets (95 MB) would be a mistake.
+const INITIAL_CWND: Kind = uint(1, 65_535);
+/// A congestion window or threshold in packets: 2^30 - 1 at 1,448 bytes is more than a terabyte in
+/// flight, and leaves room to double it in 32 bits.
+const WINDOW: Kind = uint(0, 0x3fff_ffff);
+
+const fn uint(min: u32, max: u64) -> Kind {
+    Kind::Uint { min, max }
+}
+
+/// Declares the scalar settings: enum [`Key`] and the matching part of the table.
+macro_rules! scalars {
+    ($($key:ident = $place:ident $name:literal, $kind:expr, $default:expr, $effect:ident,
+       $doc:literal;)*) => {
+        /// A setting that is kept in one `u64` slot.
+        #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+        pub enum Key { $(#[doc = $doc] $key,)* }
+
+        /// Every scalar key, in slot order.
+        const KEYS: [Key; SCALARS] = [$(Key::$key,)*];
+
+        /// Number of scalar slots.
+        pub const SCALARS: usize = [$($name,)*].len();
+
+        static SCALAR_SPECS: [Spec; SCALARS] = [$(Spec {
+            name: $name,
+            place: Place::$place,
+            kind: $kind,
+            slot: Slot::Scalar(Key::$key),
+            default: Initial::Scalar($default),
+            writable: true,
+            effect: Effect::$effect,
+            doc: $doc,
+        },)*];
+    };
+}
+
+scalars! {
+    // Files of their own.
+    TcpAccEnable = File "tcpAccEnable", Kind::Bool, 1, Active,
+        "1 accelerates TCP; 0 hands every accelerated connection back";
+    TrackRandomLoss = File "trackRandomLoss", Kind::Bool, 1, Stored,
+        "1 tells random loss from congestion (configuration key advacc)";
+    AdvAccEnable = File "advAccEnable", Kind::Bool, 0, Stored,
+        "1 also speeds up inbound transfers (configuration key advinacc)";
+    ConservMode = File "conservMode", Kind::Bool, 0, Stored,
+        "1 is the conservative congestion control mode (configuration key csvmode)";
+    SubnetAccEnable = File "subnetAccEnable", Kind::Bool, 0, Active,
+        "1 also accelerates peers in the same subnet";
+    MaxTxEnable = File "maxTxEnable", Kind::Bool, 0, Stored,
+        "1 is the maximum transmit mode (configuration key maxmode)";
+    ShaperEnable = File "shaperEnable", Kind::Bool, 1, Stored,
+        "1 sends at wanKbps and receives at wanInKbps; 0 estimates both from live traffic";
+    WanKbps = File "wanKbps", KBPS, 1_000_000, Stored,
+        "outbound rate of the WAN interfaces in kbit/s; 0 is no limit";
+    WanInKbps = File "wanInKbps", KBPS, 1_000_000, Stored,
+        "inbound rate of the WAN interfaces in kbit/s; 0 is no limit";
+    PcapEnable = File "pcapEnable", Kind::Bool, 0, Stored,
+        "packet capture switch of the original; use tcpdump";
+    ByteCacheEnable = File "byteCacheEnable", Kind::Bool, 0, Stored,
+        "two-sided byte cache of the original";
+    DataCompEnable = File "dataCompEnable", Kind::Bool, 0, Stored,
+        "two-sided compression of the original";
+    HttpCompEnable = File "httpCompEnable", Kind::Bool, 0, Stored,
+        "two-sided HTTP compression of the original";
+    HostFairEnable = File "hostFairEnable", Kind::Bool, 0, Stored,
+        "router product: fairness among hosts";
+    VoipAccEnable = File "voipAccEnable", Kind::Bool, 0, Stored,
+        "router product: VoIP acceleration";
+    EngSysEnable = File "engSysEnable", Kind::Bool, 0, Stored,
+        "optional switch that scripts set to 1";
+    WanRateAutoDetect = File "wanRateAutoDetect", Kind::Bool, 0, Stored,
+        "router product: 1 detects the WAN rate";
+    WanBurstBytes = File "wanBurstBytes", BYTES, 0, Stored,
+        "router product: outbound burst in bytes";
+    WanInBurstBytes = File "wanInBurstBytes", BYTES, 0, Stored,
+        "router product: inbound burst in bytes";
+    VoipSkipPackets = File "voipSkipPackets", uint(0, 65_535), 0, Stored,
+        "router product: packets before a flow counts as VoIP";
+    HostFairTcpAccSessNum = File "hostFairTcpAccSessNum", uint(0, 16_777_216), 0, Stored,
+        "router product: accelerated TCP sessions per host";
+    HostFairTcpActSessNum = File "hostFairTcpActSessNum", uint(0, 16_777_216), 0, Stored,
+        "router product: active TCP sessions per host";
+    HostFairUdpSessNum = File "hostFairUdpSessNum", uint(0, 16_777_216), 0, Stored,
+        "router product: UDP sessions per host";
+    LogLevel = File "logLevel", uint(0, 7), 6, Active,
+        "least important kernel log level that is printed: 3 errors, 4 refused values too, 6 changes too";
+
+    // Lines of `cmd`.
+    InitialCwndWan = Cmd "initialCwndWan", INITIAL_CWND, 22, Active,
+        "first congestion window towards WAN peers, in packets";
+    MaxCwndWan = Cmd "maxCwndWan", WINDOW, 0, Stored,
+        "largest congestion window towards WAN peers, in packets; 0 is no cap";
+    InitialCwndLan = Cmd "initialCwndLan", INITIAL_CWND, 1024, Active,
+        "first congestion window towards LAN peers, in packets";
+    MaxAdvWinWan = Cmd "maxAdvWinWan", WINDOW, 0, Stored,
+        "largest advertised window towards WAN peers, in packets; 0 is no cap";
+    MaxAdvWinLan = Cmd "maxAdvWinLan", WINDOW, 60, Stored,
+        "largest advertised window towards LAN peers, in packets; 0 is no cap";
+    MaxTxEffectiveMs = Cmd "maxTxEffectiveMS", uint(0, u32::MAX as u64), 0, Stored,
+        "how long maximum transmit mode lasts in a connection, in ms; 0 is to its end";
+    MaxTxMinSsThresh = Cmd "maxTxMinSsThresh", WINDOW, 1_048_575, Stored,
+        "lowest slow-start threshold in maximum transmit mode, in packets";
+    MaxAccFlowTxKbps = Cmd "maxAccFlowTxKbps", KBPS, 0, Stored,
+        "rate limit of one accelerated connection in kbit/s; 0 is none";
+    BypassOverFlows = Cmd "bypassOverFlows", Kind::Bool, 1, Active,
+        "over the session limit: 1 passes new connections untouched, 0 refuses them";
+    L2wQLimit = Cmd "l2wQLimit", Kind::Pair { min: 0, max: u32::MAX }, pack(256, 2048), Stored,
+        "LAN to WAN queue limit in packets: buffer pool full, buffer pool idle";
+    W2lQLimit = Cmd "w2lQLimit", Kind::Pair { min: 0, max: u32::MAX }, pack(256, 2048), Stored,
+        "WAN to LAN queue limit in packets: buffer pool full, buffer pool idle";
+    RetranWaitListMs = Cmd "retranWaitListMS", TIMER_MS, 32, Stored,
+        "wait without acknowledgement before an early retransmission, in ms";
+    HalfCwndMinSRtt = Cmd "halfCwndMinSRtt", TIMER_MS, 500, Stored,
+        "smoothed round-trip time from which loss may be real congestion, in ms";
+    HalfCwndLossRateShift = Cmd "halfCwndLossRateShift", uint(0, 16), 3, Stored,
+        "loss rate from which loss may be real congestion, as N of 1/2^N (3 is 12.5 %)";
+    HalfCwndLowLimit = Cmd "halfCwndLowLimit", WINDOW, 0, Stored,
+        "window below which that halving stops, in packets";
+    TcpOnly = Cmd "tcpOnly", Kind::Bool, 1, Active,
+        "1 tracks TCP only; 0 tracks other protocols too, without accelerating them";
+    SmBurstMs = Cmd "smBurstMS", uint(0, 10_000), 16, Stored,
+        "longest burst of the shaper in ms; 0 is off";
+    SmBurstMin = Cmd "smBurstMin", BYTES, 16_000, Stored,
+        "smallest burst of the shaper in bytes";
+    SmBurstTolerance = Cmd "smBurstTolerance", BYTES, 32_768, Stored,
+        "burst tolerance of the shaper in bytes";
+    UltraBoostWin = Cmd "ultraBoostWin", WINDOW, 0, Stored,
+        "window boost of the original, in packets";
+    MinSsThresh = Cmd "minSsThresh", Kind::Pair { min: 0, max: 0x3fff_ffff }, pack(8, 24), Stored,
+        "lowest slow-start thresholds in packets";
+    DbcRttThreshMs = Cmd "dbcRttThreshMS", Kind::OptUint { max: 120_000 }, EMPTY, Stored,
+        "round-trip threshold of the original, in ms; empty is unset";
+    SmMinKbps = Cmd "smMinKbps", Kind::OptUint { max: u32::MAX }, EMPTY, Stored,
+        "lowest rate of the shaper in kbit/s; empty is unset";
+    Rsc = Cmd "rsc", Kind::Bool, 1, Stored,
+        "1 copes with packets merged on receipt (GRO, LRO); always so here";
+    Gso = Cmd "gso", Kind::Bool, 1, Stored,
+        "1 copes with segmentation offload; always so here";
+    TxCongestObey = Cmd "txCongestObey", Kind::Bool, 1, Stored,
+        "1 obeys local transmit congestion; always so here";
+    TcpFlags = Cmd "tcpFlags", Kind::Hex { max: u32::MAX }, 0, Stored,
+        "bit mask: 0x800 short-RTT bypass, 0x4000 strong conservative mode (highcsv)";
+    TaskSchedDelay = Cmd "taskSchedDelay", Kind::Pair { min: 0, max: 1_000_000 }, pack(100, 100),
+        Stored, "task scheduling delays of the original";
+    FlowShortTimeout = Cmd "flowShortTimeout", uint(100, 86_400_000), 30_000, Active,
+        "idle time after which a short-lived flow is forgotten, in ms";
+    ShrinkPacket = Cmd "shrinkPacket", Kind::Bool, 0, Stored,
+        "1 compacts packet memory in the original";
+    Ipv4Only = Cmd "ipv4Only", Kind::Bool, 0, Active,
+        "1 handles IPv4 only";
+    Ipv6Only = Cmd "ipv6Only", Kind::Bool, 0, Active,
+        "1 handles IPv6 only; with ipv4Only=1 too, nothing is handled";
+    ShortRttMs = Cmd "shortRttMS", uint(0, 60_000), 0, Active,
+        "a subnet with a peer nearer than this, in ms, is not accelerated from then on; 0 is off";
+    SynRetranMs = Cmd "synRetranMS", TIMER_MS, 0, Stored,
+        "wait before a SYN is sent again, in ms; 0 is the kernel's own";
+    MpoolMaxCache = Cmd "mpoolMaxCache", uint(0, 1 << 40), 245_600_000, Stored,
+        "memory kept for reuse after connections end, in bytes; 0 is no limit";
+    LttMaxDelayMs = Cmd "lttMaxDelayMS", TIMER_MS, 0, Stored,
+        "round-trip tunnel delay of the original, in ms";
+    Engine = Cmd "engine", Kind::Pair { min: 1, max: 16_777_216 }, pack(262_144, 262_144), Active,
+        "session limit of this engine, and the part of it that may be accelerated";
+    DisplayLevel = Cmd "displayLevel", uint(0, 255), 0, Stored,
+        "detail of stats in the original; all counters are always shown";
+    WanState = Cmd "wanState", uint(0, u32::MAX as u64), 0, Stored,
+        "WAN state word of the original";
+}
+
+/// Declares the settings kept as text: enum [`TextKey`] and the matching part of the table.
+macro_rules! texts {
+    ($($key:ident = $place:ident $name:literal, $kind:expr, $effect:ident, $doc:literal;)*) => {
+        /// A setting that is kept as text.
+        #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+        pub enum TextKey { $(#[doc = $doc] $key,)* }
+
+        /// Number of text settings.
+        pub const TEXTS: usize = [$($name,)*].len();
+
+        static TEXT_SPECS: [Spec; TEXTS] = [$(Spec {
+            name: $name,
+            place: Place::$place,
+            kind: $kind,
+            slot: Slot::Text(TextKey::$key),
+            default: Initial::None,
+            writable: true,
+            effect: Effect::$effect,
+            doc: $doc,
+        },)*];
+    };
+}
+
+texts! {
+    WanIf = File "wanIf", Kind::Interfaces, Active,
+        "WAN interfaces: names and patterns; write +name, -name, a whole list, or nothing to detach all";
+    LanIf = File "lanIf", Kind::Interfaces, Active,
+        "LAN interfaces, written like wanIf";
+    LanSegment = Cmd "lanSegment", Kind::LanSegments, Active,
+        "IPv4 networks on the LAN side, which are not accelerated";
+    LanSegmentV6 = Cmd "lanSegmentV6", Kind::LanSegmentsV6, Active,
+        "IPv6 networks on the LAN side, which are not accelerated";
+    UdpTun = Cmd "udptun", Kind::Text { max: 255 }, Stored,
+        "UDP tunnel description of the original";
+    ShortRttBypass = Cmd "shortRttBypass", Kind::AccRules, Active,
+        "networks that are always (after acc) or never (after noacc) accelerated, whatever their round-trip time";
+    PcapFilterSplit = Cmd "pcapFilterSplit", Kind::Text { max: 255 }, Stored,
+        "capture filter of the original";
+    P2pPriorities = Cmd "p2pPriorities", Kind::Text { max: 255 }, Stored,
+        "peer-to-peer priorities of the original";
+}
+
+const fn special(name: &'static str, writable: bool, doc: &'static str) -> Spec {
+    Spec {
+        name,
+        place: Place::File,
+        kind: Kind::Info,
+        slot: Slot::Special,
+        default: Initial::None,
+        writable,
+        effect: Effect::Active,
+        doc,
+    }
+}
+
+static SPECIAL_SPECS: [Spec; 7] = [
+    special("cmd", true, "the settings that have no file of their own"),
+    special("stats", false, "counters, one NAME = NUMBER a line"),
+    special("version", false, "version of the module"),
+    special("engine", false, "number of this engine, and of all engines"),
+    special("hz", false, "timer ticks per second of the kernel"),
+    special(
+        "ioctl",
+        false,
+        "number of ioctl commands, which is 0: settings are files only",
+    ),
+    special(
+        "byteCacheIoFails",
+        false,
+        "failures of the byte cache, which is 0: there is none",
+    ),
+];
+
+impl Key {
+    /// Position of the key's slot, below [`SCALARS`].
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    /// The key whose slot is at `index`.
+    pub fn from_index(index: usize) -> Option<Self> {
+        KEYS.get(index).copied()
+    }
+
+    /// Description of the setting.
+    pub fn spec(self) -> &'static Spec {
+        // The table is made from the same list as the enum, so the first entry is never used.
+        SCALAR_SPECS.get(self.index()).unwrap_or(&SCALAR_SPECS[0])
+    }
+}
+
+impl TextKey {
+    /// Position of the key's text, below [`TEXTS`].
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    /// Description of the setting.
+    pub fn spec(self) -> &'static Spec {
+        // The table is made from the same list as the enum, so the first entry is never used.
+        TEXT_SPECS.get(self.index()).unwrap_or(&TEXT_SPECS[0])
+    }
+}
+
+/// Every file and `cmd` key.
+pub fn specs() -> impl Iterator<Item = &'static Spec> {
+    SCALAR_SPECS.iter().chain(&TEXT_SPECS).chain(&SPECIAL_SPECS)
+}
+
+/// Every file of `/proc/net/appex`, the special ones included.
+pub fn file_specs() -> impl Iterator<Item = &'static Spec> {
+    specs().filter(|spec| spec.place == Place::File)
+}
+
+/// Every key of `cmd`, in the order of its lines.
+pub fn cmd_specs() -> impl Iterator<Item = &'static Spec> {
+    specs().filter(|spec| spec.place == Place::Cmd)
+}
+
+/// Finds the file `name`.
+pub fn lookup_file(name: &[u8]) -> Option<&'static Spec> {
+    file_specs().find(|spec| spec.name.as_bytes() == name)
+}
+
+/// Finds the key `name` of `cmd`.
+pub fn lookup_cmd(name: &[u8]) -> Option<&'static Spec> {
+    cmd_specs().find(|spec| spec.name.as_bytes() == name)
+}
+
+/// What every scalar slot starts with, in slot order.
+pub fn defaults() -> impl Iterator<Item = (Key, u64)> {
+    SCALAR_SPECS
+        .iter()
+        .filter_map(|spec| match (spec.slot, spec.default) {
+            (Slot::Scalar(key), Initial::Scalar(value)) => Some((key, value)),
+            _ => None,
+        })
+}

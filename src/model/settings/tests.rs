@@ -1,0 +1,544 @@
+// SPDX-License-Identifier: GPL-2.0
+
+use super::*;
+use std::collections::HashSet;
+use std::format;
+use std::string::{String, ToString};
+use std::vec::Vec;
+
+/// Every file of section 1.2 of the interface contract.
+const FILES: &[&str] = &[
+    "wanIf",
+    "lanIf",
+    "tcpAccEnable",
+    "trackRandomLoss",
+    "advAccEnable",
+    "conservMode",
+    "subnetAccEnable",
+    "maxTxEnable",
+    "shaperEnable",
+    "wanKbps",
+    "wanInKbps",
+    "pcapEnable",
+    "byteCacheEnable",
+    "dataCompEnable",
+    "httpCompEnable",
+    "hostFairEnable",
+    "voipAccEnable",
+    "engSysEnable",
+    "wanRateAutoDetect",
+    "wanBurstBytes",
+    "wanInBurstBytes",
+    "voipSkipPackets",
+    "hostFairTcpAccSessNum",
+    "hostFairTcpActSessNum",
+    "hostFairUdpSessNum",
+    "version",
+    "stats",
+    "cmd",
+    "ioctl",
+    "engine",
+    "hz",
+    "logLevel",
+    "byteCacheIoFails",
+];
+
+/// Every key of section 1.3, with the text that it reads at first where one is published.
+const KEYS: &[(&str, Option<&str>)] = &[
+    ("initialCwndWan", Some("22")),
+    ("maxCwndWan", None),
+    ("initialCwndLan", Some("1024")),
+    ("maxAdvWinWan", Some("0")),
+    ("maxAdvWinLan", Some("60")),
+    ("maxTxEffectiveMS", Some("0")),
+    ("maxTxMinSsThresh", Some("1048575")),
+    ("maxAccFlowTxKbps", Some("0")),
+    ("bypassOverFlows", Some("1")),
+    ("l2wQLimit", Some("256 2048")),
+    ("w2lQLimit", Some("256 2048")),
+    ("retranWaitListMS", Some("32")),
+    ("halfCwndMinSRtt", Some("500")),
+    ("halfCwndLossRateShift", Some("3")),
+    ("halfCwndLowLimit", None),
+    ("tcpOnly", Some("1")),
+    ("smBurstMS", Some("16")),
+    ("smBurstMin", Some("16000")),
+    ("smBurstTolerance", Some("32768")),
+    ("ultraBoostWin", Some("0")),
+    ("minSsThresh", Some("8 24")),
+    ("dbcRttThreshMS", Some("")),
+    ("smMinKbps", Some("")),
+    ("rsc", Some("1")),
+    ("gso", Some("1")),
+    ("txCongestObey", Some("1")),
+    ("tcpFlags", Some("0x0")),
+    ("taskSchedDelay", Some("100 100")),
+    ("flowShortTimeout", Some("30000")),
+    ("shrinkPacket", Some("0")),
+    ("lanSegment", Some("")),
+    ("lanSegmentV6", Some("")),
+    ("ipv4Only", None),
+    ("ipv6Only", None),
+    ("udptun", Some("")),
+    ("shortRttBypass", Some("")),
+    ("shortRttMS", Some("0")),
+    ("synRetranMS", Some("0")),
+    ("mpoolMaxCache", Some("245600000")),
+    ("lttMaxDelayMS", None),
+    ("engine", None),
+    ("displayLevel", None),
+    ("wanState", None),
+    ("pcapFilterSplit", None),
+    ("p2pPriorities", None),
+];
+
+/// What `text` written to `spec` reads back as.
+fn round_trip(spec: &'static Spec, text: &str) -> Result<String, Reject> {
+    let mut scratch = [0; TEXT_MAX];
+    Ok(match parse(spec, text.as_bytes(), &mut scratch)? {
+        Parsed::Scalar(slot) => {
+            let mut out = String::new();
+            format(spec, slot, &mut out).unwrap();
+            out
+        }
+        Parsed::Text(text) => String::from_utf8(text.to_vec()).unwrap(),
+    })
+}
+
+fn file(name: &str) -> &'static Spec {
+    lookup_file(name.as_bytes()).unwrap()
+}
+
+fn cmd(name: &str) -> &'static Spec {
+    lookup_cmd(name.as_bytes()).unwrap()
+}
+
+fn assert_same(spec: &'static Spec, texts: &[&str]) {
+    for text in texts {
+        assert_eq!(
+            round_trip(spec, text).as_deref(),
+            Ok(*text),
+            "{}",
+            spec.name
+        );
+    }
+}
+
+fn assert_refused(spec: &'static Spec, why: Why, texts: &[&str]) {
+    for text in texts {
+        let result = round_trip(spec, text);
+        assert_eq!(
+            result,
+            Err(Reject::new(spec, why)),
+            "{}: {text:?}",
+            spec.name
+        );
+    }
+}
+
+#[test]
+fn every_published_file_and_key_exists_and_no_other() {
+    let names = |specs: Vec<&'static Spec>| -> HashSet<&str> {
+        let count = specs.len();
+        let names: HashSet<_> = specs.iter().map(|spec| spec.name).collect();
+        assert_eq!(names.len(), count, "a name is listed twice");
+        names
+    };
+    assert_eq!(
+        names(file_specs().collect()),
+        FILES.iter().copied().collect()
+    );
+    assert_eq!(
+        names(cmd_specs().collect()),
+        KEYS.iter().map(|(name, _)| *name).collect()
+    );
+}
+
+#[test]
+fn published_defaults_are_kept() {
+    let mut slots = std::vec![None; SCALARS];
+    for (key, value) in defaults() {
+        assert_eq!(Key::from_index(key.index()), Some(key));
+        slots[key.index()] = Some(value);
+    }
+    for (name, text) in KEYS {
+        let spec = cmd(name);
+        let read = match spec.slot {
+            Slot::Scalar(key) => {
+                assert_eq!(key.spec(), spec);
+                let slot = slots[key.index()].unwrap();
+                FileLine { spec, slot }.to_string()
+            }
+            Slot::Text(key) => {
+                assert_eq!(key.spec(), spec);
+                format!("{name}: ")
+            }
+            Slot::Special => panic!("{name} is not kept"),
+        };
+        if let Some(text) = text {
+            assert_eq!(read, format!("{name}: {text}"));
+        }
+    }
+}
+
+#[test]
+fn every_default_is_a_value_that_could_be_written() {
+    for (key, slot) in defaults() {
+        let spec = key.spec();
+        let mut text = String::new();
+        format(spec, slot, &mut text).unwrap();
+        let mut scratch = [0; TEXT_MAX];
+        assert_eq!(
+            parse(spec, text.as_bytes(), &mut scratch),
+            Ok(Parsed::Scalar(slot)),
+            "{}",
+            spec.name
+        );
+    }
+}
+
+/// Scripts find a key by an unanchored search for `key:`.
+#[test]
+fn no_key_ends_with_the_name_of_another() {
+    for one in cmd_specs() {
+        for other in cmd_specs() {
+            assert!(
+                one == other || !one.name.ends_with(other.name),
+                "{}",
+                one.name
+            );
+        }
+    }
+}
+
+#[test]
+fn switches_take_nothing_but_0_and_1() {
+    assert_same(file("tcpAccEnable"), &["0", "1"]);
+    assert_refused(file("tcpAccEnable"), Why::Range, &["2", "10"]);
+    assert_refused(
+        file("tcpAccEnable"),
+        Why::Form,
+        &["", "on", "01", "-1", "1 ", " 1", "1\n", "1 1", "\0"],
+    );
+}
+
+#[test]
+fn numbers_are_bounded_on_both_sides() {
+    assert_same(file("wanKbps"), &["0", "1000000", "4294967295"]);
+    assert_refused(
+        file("wanKbps"),
+        Why::Range,
+        &["4294967296", "18446744073709551615"],
+    );
+    assert_refused(
+        file("wanKbps"),
+        Why::Form,
+        &["18446744073709551616", "1e6", "10 kbit"],
+    );
+    assert_same(cmd("initialCwndWan"), &["1", "44", "600", "65535"]);
+    assert_refused(cmd("initialCwndWan"), Why::Range, &["0", "65536"]);
+    assert_same(cmd("mpoolMaxCache"), &["0", "7368000", "1099511627776"]);
+}
+
+#[test]
+fn unset_numbers_are_empty() {
+    assert_same(cmd("smMinKbps"), &["", "0", "100"]);
+    assert_refused(cmd("smMinKbps"), Why::Form, &[" ", "none"]);
+    assert_refused(cmd("smMinKbps"), Why::Range, &["18446744073709551615"]);
+}
+
+#[test]
+fn pairs_read_back_exactly() {
+    assert_same(
+        cmd("l2wQLimit"),
+        &[
+            "256 2048",
+            "512 4096",
+            "2560 20480",
+            "0 0",
+            "4294967295 4294967295",
+        ],
+    );
+    assert_refused(
+        cmd("l2wQLimit"),
+        Why::Form,
+        &[
+            "",
+            "256",
+            "256  2048",
+            "256 2048 ",
+            " 256 2048",
+            "256\t2048",
+            "1 2 3",
+            "256,2048",
+        ],
+    );
+    assert_refused(
+        cmd("l2wQLimit"),
+        Why::Range,
+        &["4294967296 1", "1 4294967296"],
+    );
+    assert_refused(cmd("engine"), Why::Range, &["0 1", "1 0"]);
+    assert_eq!(unpack(pack(7, u32::MAX)), (7, u32::MAX));
+}
+
+#[test]
+fn tcp_flags_print_as_hexadecimal_without_padding() {
+    let spec = cmd("tcpFlags");
+    assert_same(spec, &["0x0", "0x800", "0x4800", "0xffffffff"]);
+    // Scripts compute `0x4000 | 0x800` in the shell and write the decimal result.
+    assert_eq!(round_trip(spec, "18432").as_deref(), Ok("0x4800"));
+    assert_eq!(round_trip(spec, "0").as_deref(), Ok("0x0"));
+    assert_refused(
+        spec,
+        Why::Form,
+        &["", "0x", "0x0800", "0xC00", "0X800", "800h", "-1"],
+    );
+    assert_refused(spec, Why::Range, &["0x100000000", "4294967296"]);
+}
+
+#[test]
+fn lan_segments_are_kept_as_written() {
+    let spec = cmd("lanSegment");
+    // The handbook's form, the script's zero-padded form, and the switches.
+    assert_same(
+        spec,
+        &[
+            "",
+            "C210000/16",
+            "0C210000/16",
+            "c0a80000/16 0A000000/8",
+            "0 C0A80000/16 1 0/0",
+        ],
+    );
+    assert_refused(
+        spec,
+        Why::Form,
+        &[
+            "C210000",
+            "C210000/33",
+            "C210000/",
+            "/16",
+            "192.168.0.0/16",
+            "2",
+            "00C210000/16",
+            "C210000/016",
+            "C210000/16\nengine: 1 1",
+            "C210000/16\0",
+        ],
+    );
+    let rules: Vec<_> = lan_rules(b"C0A80100/24 1 C0A80000/16 0 0A000000/8").collect();
+    let decide = |addr| {
+        let addr = Addr::v4(addr);
+        rules
+            .iter()
+            .find(|rule| rule.net.contains(addr))
+            .map(|rule| rule.accelerate)
+    };
+    assert_eq!(decide([192, 168, 1, 9]), Some(false));
+    assert_eq!(decide([192, 168, 2, 9]), Some(true));
+    assert_eq!(decide([10, 1, 2, 3]), Some(false));
+    assert_eq!(decide([192, 169, 0, 1]), None);
+}
+
+use crate::model::units::Addr;
+
+#[test]
+fn lan_segments_v6_read_back_as_32_digits() {
+    let spec = cmd("lanSegmentV6");
+    let canonical = "20010DB8000000000000000000000001/128 00000000000000000000000000000000/0";
+    assert_same(spec, &["", canonical]);
+    assert_eq!(
+        round_trip(spec, "2001:db8::1/128 ::/0").as_deref(),
+        Ok(canonical)
+    );
+    assert_eq!(
+        round_trip(spec, &canonical.to_lowercase()).as_deref(),
+        Ok(canonical)
+    );
+    assert_refused(
+        spec,
+        Why::Form,
+        &[
+            "2001:db8::1",
+            "2001:db8::1/129",
+            "20010DB8/32",
+            ":::/0",
+            "1.2.3.4/8",
+            "0 ::/0",
+        ],
+    );
+    // 4096 bytes of `::/0 ` are fine to write and would be 28 kB to read.
+    assert_refused(spec, Why::TooLong, &["::/0 ".repeat(819).as_str()]);
+    let rules: Vec<_> = lan_rules_v6(canonical.as_bytes()).collect();
+    assert_eq!(rules.len(), 2);
+    assert_eq!(rules[0].net.len, 128);
+    assert!(rules[1].net.contains(Addr::v6([7; 16])));
+    assert!(!rules[1].net.contains(Addr::v4([7; 4])));
+    assert!(rules.iter().all(|rule| !rule.accelerate));
+}
+
+#[test]
+fn short_rtt_bypass_is_a_list_of_networks_and_switches() {
+    let spec = cmd("shortRttBypass");
+    assert_same(
+        spec,
+        &[
+            "",
+            "noacc 10.0.0.0/8",
+            "acc 192.0.2.7 noacc 2001:db8::/32 ::1",
+            "acc",
+        ],
+    );
+    assert_refused(
+        spec,
+        Why::Form,
+        &[
+            "all",
+            "10.0.0.0/33",
+            "10.0.0/8",
+            "010.0.0.1",
+            "::1/129",
+            "acc\n",
+            "10.0.0.0/8,::1",
+        ],
+    );
+    let rules: Vec<_> = bypass_rules(b"10.0.0.0/8 acc 192.0.2.7 noacc ::1").collect();
+    let accelerate: Vec<_> = rules.iter().map(|rule| rule.accelerate).collect();
+    assert_eq!(accelerate, [false, true, false]);
+    let lens: Vec<_> = rules.iter().map(|rule| rule.net.len).collect();
+    assert_eq!(lens, [8, 32, 128]);
+}
+
+#[test]
+fn free_text_cannot_look_like_another_key() {
+    let spec = cmd("udptun");
+    assert_same(spec, &["", "4789", "vxlan 4789: eth0", "a:b", "engine"]);
+    assert_refused(
+        spec,
+        Why::Form,
+        &[
+            "engine: 1 1",
+            "x engine:",
+            "1\n2",
+            "caf\u{e9}",
+            "a\x1b",
+            "wanState:engine",
+        ],
+    );
+    assert_refused(spec, Why::TooLong, &["x".repeat(256).as_str()]);
+    assert_same(spec, &["x".repeat(255).as_str()]);
+}
+
+#[test]
+fn what_is_not_writable_is_refused() {
+    for name in [
+        "version",
+        "hz",
+        "ioctl",
+        "engine",
+        "byteCacheIoFails",
+        "stats",
+    ] {
+        assert!(!file(name).writable);
+        assert_refused(file(name), Why::ReadOnly, &["0", "1", ""]);
+    }
+    for spec in specs().filter(|spec| spec.slot != Slot::Special) {
+        assert!(spec.writable, "{}", spec.name);
+    }
+}
+
+#[test]
+fn a_cmd_line_is_a_key_a_colon_and_a_value() {
+    let value = |line: &'static str| {
+        parse_line(line.as_bytes())
+            .map(|(spec, value)| (spec.name, std::str::from_utf8(value).unwrap()))
+    };
+    assert_eq!(value("l2wQLimit: 256 2048"), Ok(("l2wQLimit", "256 2048")));
+    assert_eq!(value("udptun:"), Ok(("udptun", "")));
+    assert_eq!(value("udptun: "), Ok(("udptun", "")));
+    assert_eq!(value("gso:1"), Ok(("gso", "1")));
+    // Only one blank belongs to the colon.
+    assert_eq!(value("gso:  1"), Ok(("gso", " 1")));
+    assert_eq!(value("gso(0~1): 1"), Ok(("gso", "1")));
+    let unknown = Err(Reject::cmd_line(Why::UnknownKey));
+    for line in [
+        "nothing: 1",
+        ": 1",
+        "GSO: 1",
+        " gso: 1",
+        "gso : 1",
+        "gso(): 1",
+        "gso(0~): 1",
+        "gso(a~b): 1",
+        "gso(0-1): 1",
+        "wanKbps: 1",
+        "version: 1",
+        "minSsThreshx: 1",
+    ] {
+        assert_eq!(value(line), unknown, "{line}");
+    }
+    for line in ["", "gso", "gso 1", "\u{0}"] {
+        assert_eq!(value(line), Err(Reject::cmd_line(Why::Form)), "{line}");
+    }
+}
+
+#[test]
+fn a_write_to_cmd_may_have_several_lines() {
+    let split = |data: &'static [u8]| -> Vec<&[u8]> { lines(data).collect() };
+    assert_eq!(split(b"gso: 1\n"), [b"gso: 1"]);
+    assert_eq!(split(b"gso: 1\nrsc: 0"), [b"gso: 1", b"rsc: 0"]);
+    // Each is refused, for lack of a colon.
+    assert_eq!(split(b""), [b""]);
+    assert_eq!(split(b"\n"), [b""]);
+    assert_eq!(split(b"gso: 1\n\n"), [&b"gso: 1"[..], b""]);
+}
+
+#[test]
+fn the_log_line_names_place_value_and_range() {
+    let line = |reject, value: &str| {
+        LogLine {
+            dir: "appex1",
+            value: value.as_bytes(),
+            reject,
+        }
+        .to_string()
+    };
+    assert_eq!(
+        line(Reject::new(file("wanKbps"), Why::Form), "ten"),
+        "/proc/net/appex1/wanKbps: \"ten\" refused: not of the accepted form; accepted: 0 to 4294967295"
+    );
+    assert_eq!(
+        line(Reject::new(cmd("initialCwndWan"), Why::Range), "0\n"),
+        "/proc/net/appex1/cmd: initialCwndWan: \"0\\n\" refused: out of range; accepted: 1 to 65535"
+    );
+    assert_eq!(
+        line(Reject::cmd_line(Why::UnknownKey), "x: 1"),
+        "/proc/net/appex1/cmd: \"x: 1\" refused: unknown key; accepted: \"key: value\" with a key that reading cmd lists"
+    );
+}
+
+#[test]
+fn the_packet_path_sees_what_was_written() {
+    let mut slots: Vec<u64> = defaults().map(|(_, value)| value).collect();
+    let hot = Hot::read(|key| slots[key.index()]);
+    assert!(hot.tcp_acc && hot.tcp_only && hot.v4 && hot.v6 && !hot.subnet_acc);
+    assert_eq!((hot.initial_cwnd_wan, hot.initial_cwnd_lan), (22, 1024));
+    assert_eq!(hot.flow_short_timeout.0, 30_000);
+    assert!(hot.limits.bypass);
+
+    slots[Key::Ipv6Only.index()] = 1;
+    slots[Key::Engine.index()] = pack(5, 3);
+    slots[Key::BypassOverFlows.index()] = 0;
+    let hot = Hot::read(|key| slots[key.index()]);
+    assert!(!hot.v4 && hot.v6);
+    assert!(!hot.handles(crate::model::units::Family::V4));
+    assert_eq!(
+        hot.limits,
+        SessionLimits {
+            sessions: 5,
+            accelerated: 3,
+            bypass: false
+        }
+    );
+}
