@@ -9,7 +9,6 @@ use crate::model::settings::{Hot, Key};
 use crate::model::stats::{Event, Metric};
 use crate::model::units::{Family, Millis};
 use crate::state::State;
-use crate::sys::flow_table;
 use crate::sys::time::now_ms;
 use crate::sys::work::Task;
 use kernel::sync::atomic::{Atomic, Relaxed};
@@ -84,22 +83,13 @@ impl Flow {
     }
 }
 
-/// The table's form of a flow's key.
-fn bytes(packet: &Packet) -> flow_table::Key {
-    let mut key = [0u8; 40];
-    for (to, from) in key.chunks_exact_mut(8).zip(packet.key.words()) {
-        to.copy_from_slice(&from.to_ne_bytes());
-    }
-    key
-}
-
 /// Notes a packet of a flow, making the flow's record if there is room.
 /// Context: softirq or process, RCU held by the hook.
 pub(crate) fn note(state: &State, engine: u32, hot: &Hot, packet: &Packet) {
     let guard = rcu::read_lock();
-    let key = bytes(packet);
+    let key = packet.key.words();
     let now = now_ms();
-    if let Some(flow) = state.flows.find(&guard, &key) {
+    if let Some(flow) = state.flows.find(&guard, key) {
         flow.touch(packet, now);
         return;
     }
@@ -110,7 +100,7 @@ pub(crate) fn note(state: &State, engine: u32, hot: &Hot, packet: &Packet) {
     // Counted first and taken back on failure: the other way round the reaper
     // could count a flow down before it was counted up.
     gauge(state, engine, packet.family(), packet.key.proto(), true);
-    if state.flows.insert(&key, Flow::new(engine, packet, now)).is_err() {
+    if state.flows.insert(key, Flow::new(engine, packet, now)).is_err() {
         // No memory, or another CPU was first: either way nothing to keep.
         gauge(state, engine, packet.family(), packet.key.proto(), false);
     }

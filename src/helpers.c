@@ -312,7 +312,7 @@ u32 appex_jiffies_to_usecs(u32 jiffies)
 static const struct rhashtable_params appex_flow_params = {
 	.head_offset = offsetof(struct appex_flow_node, hash),
 	.key_offset = offsetof(struct appex_flow_node, key),
-	.key_len = APPEX_FLOW_KEY_BYTES,
+	.key_len = sizeof_field(struct appex_flow_node, key),
 	.min_size = 1024,
 	.automatic_shrinking = true,
 };
@@ -329,7 +329,7 @@ void appex_flows_destroy(struct rhashtable *table, void (*free_fn)(void *ptr, vo
 }
 
 /* RCU read side; the result is valid inside it. */
-struct appex_flow_node *appex_flows_find(struct rhashtable *table, const u8 *key)
+struct appex_flow_node *appex_flows_find(struct rhashtable *table, const u64 *key)
 {
 	return rhashtable_lookup(table, key, appex_flow_params);
 }
@@ -396,7 +396,7 @@ void appex_work_init(struct delayed_work *work, work_func_t run)
 
 void appex_work_schedule(struct delayed_work *work, u32 delay_ms)
 {
-	queue_delayed_work(system_unbound_wq, work, msecs_to_jiffies(delay_ms));
+	queue_delayed_work(system_dfl_wq, work, msecs_to_jiffies(delay_ms));
 }
 
 void appex_work_cancel(struct delayed_work *work)

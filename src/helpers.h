@@ -74,17 +74,17 @@ u32 appex_usecs_to_jiffies(u32 us);
 u32 appex_jiffies_to_usecs(u32 jiffies);
 
 /* The flow table: the kernel's rhashtable over records that start like this. */
-#define APPEX_FLOW_KEY_BYTES 40
+#define APPEX_FLOW_KEY_WORDS 5
 
 struct appex_flow_node {
 	struct rhash_head hash;
-	u8 key[APPEX_FLOW_KEY_BYTES];
+	u64 key[APPEX_FLOW_KEY_WORDS];
 	struct rcu_head rcu;
 };
 
 int appex_flows_init(struct rhashtable *table);
 void appex_flows_destroy(struct rhashtable *table, void (*free_fn)(void *ptr, void *arg));
-struct appex_flow_node *appex_flows_find(struct rhashtable *table, const u8 *key);
+struct appex_flow_node *appex_flows_find(struct rhashtable *table, const u64 *key);
 int appex_flows_insert(struct rhashtable *table, struct appex_flow_node *node);
 int appex_flows_remove(struct rhashtable *table, struct appex_flow_node *node);
 u32 appex_flows_count(const struct rhashtable *table);

@@ -40,11 +40,18 @@ impl Attached {
 
     /// Whether the interface is attached. Context: any.
     pub(crate) fn contains(&self, index: u32) -> bool {
-        let count = self.count.load(Relaxed) as usize;
-        self.slots
-            .iter()
-            .take(count)
-            .any(|slot| slot.load(Relaxed) == index)
+        // Mostly one or two; the loop also ends with the slots.
+        let mut left = self.count.load(Relaxed);
+        for slot in &self.slots {
+            if left == 0 {
+                break;
+            }
+            if slot.load(Relaxed) == index {
+                return true;
+            }
+            left = left.saturating_sub(1);
+        }
+        false
     }
 
     /// Replaces the set. A packet met meanwhile sees the old or the new state
@@ -59,10 +66,6 @@ impl Attached {
         self.count.store(count, Relaxed);
     }
 
-    /// Number of attached interfaces.
-    pub(crate) fn len(&self) -> u32 {
-        self.count.load(Relaxed)
-    }
 }
 
 /// An interface's name: at most 15 bytes.

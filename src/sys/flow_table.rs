@@ -17,8 +17,8 @@ use kernel::prelude::*;
 use kernel::sync::rcu;
 use kernel::types::Opaque;
 
-/// A key, compared and hashed as bytes.
-pub(crate) type Key = [u8; c::APPEX_FLOW_KEY_BYTES as usize];
+/// A key, compared and hashed as memory.
+pub(crate) type Key = [u64; c::APPEX_FLOW_KEY_WORDS as usize];
 
 #[repr(C)]
 struct Entry<T> {
@@ -53,7 +53,7 @@ impl<T: Send + Sync + 'static> Table<T> {
 
     /// Looks a flow up; it stays valid for the RCU read side.
     pub(crate) fn find<'g>(&'g self, _guard: &'g rcu::Guard, key: &Key) -> Option<&'g T> {
-        // SAFETY: Initialised by `new`; the read side is held; 40 bytes are read.
+        // SAFETY: Initialised by `new`; the read side is held; the key is read.
         let node = unsafe { c::appex_flows_find(self.table.get(), key.as_ptr()) };
         // SAFETY: Nodes are the first field of an `Entry<T>`, freed after a grace period.
         unsafe { node.cast::<Entry<T>>().as_ref() }.map(|entry| &entry.value)

@@ -277,10 +277,9 @@ impl<'a> Socket<'a> {
         // SAFETY: While the socket is locked its ops are referenced and so valid; the name is
         // never changed after registration.
         let theirs = unsafe { &(*ops).name };
-        let end = theirs.iter().position(|&byte| byte == 0);
-        let theirs = theirs.iter().take(end.unwrap_or(theirs.len()));
         // CAST: `c_char` may be signed; the bits are what counts.
-        Iterator::eq(theirs.map(|&byte| byte as u8), name.iter().copied())
+        let mut theirs = theirs.iter().map(|&byte| byte as u8);
+        name.iter().all(|&byte| theirs.next() == Some(byte)) && theirs.next() == Some(0)
     }
 }
 
