@@ -39,9 +39,3 @@ vm_kernel() {
 	*) echo "$1" ;;
 	esac
 }
-
-# vm_module KV: the module built for kernel KV, or nothing.
-vm_module() {
-	local file=$VM_TOP/build/$1/appex.ko
-	[ ! -f "$file" ] || echo "$file"
-}

@@ -1,0 +1,106 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# The demonstration, as root in the virtual machine. Run by tests/demo/demo.
+set -Eeuo pipefail
+. tests/vm/lib/topology.sh
+. tests/vm/lib/http.sh
+. tests/vm/lib/product.sh
+
+MBIT=40 DELAY=150 LOSS=3 # an ordinary bad path to another continent
+BULK=3000000 SHORT=50000 SHORTS=9
+
+step() { printf '\n== %s\n' "$*"; }
+show() {
+	printf '   # %s\n' "$*"
+	"$@" 2>&1 | sed 's/^/   /'
+}
+fail() {
+	printf '\nFAILED: %s\n' "$*"
+	exit 1
+}
+trap 'fail "line $LINENO: $BASH_COMMAND"' ERR
+
+# measure NAME: the downloads; sets NAME.time (s), NAME.octets, NAME.again (sent again, in tenths of a per
+# cent), NAME.middle and NAME.worst (short responses, ms) in result.
+declare -A result
+measure() {
+	local out again octets time i times
+	out=$(tcp_count TcpOutSegs) again=$(tcp_count TcpRetransSegs) octets=$(tcp_count IpExtOutOctets)
+	time=$(http_get 0 4 bulk)
+	out=$(($(tcp_count TcpOutSegs) - out)) again=$(($(tcp_count TcpRetransSegs) - again))
+	result[$1.time]="${time% *}"
+	result[$1.octets]=$(($(tcp_count IpExtOutOctets) - octets))
+	# OutSegs does not count what is sent again.
+	result[$1.again]=$((again * 1000 / (out + again)))
+	printf '   one file of %s kB: %s s, checksum right\n' $((BULK / 1000)) "${time% *}"
+	times=$(for ((i = 0; i < SHORTS; i++)); do http_get 0 4 short; done | awk '{ printf "%d\n", $1 * 1000 }' | sort -n)
+	[ "$(wc -l <<<"$times")" = "$SHORTS" ] || fail "a short download did not arrive"
+	result[$1.middle]="$(sed -n "$((SHORTS / 2 + 1))p" <<<"$times")"
+	result[$1.worst]="$(tail -n 1 <<<"$times")"
+	printf '   %s responses of %s kB, in ms: %s\n' "$SHORTS" $((SHORT / 1000)) "$(xargs <<<"$times")"
+}
+
+# row LABEL BEFORE AFTER NOTE, with numbers of one decimal where they are fractions.
+row() { printf '   | %-34s | %14s | %14s | %10s |\n' "$@"; }
+ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.1f x", a / b }'; }
+rate() { awk -v bytes="$BULK" -v seconds="$1" 'BEGIN { printf "%.2f Mbit/s", bytes * 8 / seconds / 1e6 }'; }
+percent() { printf '%d.%d %%' $(($1 / 10)) $(($1 % 10)); }
+
+step "A server with nginx, and a client far away: $MBIT Mbit/s, $DELAY ms, $LOSS % of the packets lost"
+show uname -sr
+path_up 0 "$MBIT" "$DELAY" "$LOSS"
+server=$(nic 0)
+http_file bulk "$BULK"
+http_file short "$SHORT"
+http_start
+product_install
+product_set accif "$server"
+printf '   the server'\''s NIC is %s (%s), its TCP uses %s\n' "$server" "$(ethtool -i "$server" | sed -n 's/^driver: //p')" \
+	"$(sysctl -n net.ipv4.tcp_congestion_control)"
+show client 0 ping -q -c 4 -i 0.2 10.8.0.1
+machine_state >/run/before
+
+step "Downloads without acceleration"
+measure plain
+
+step "lotServer.sh start"
+show "$LOTSERVER" start
+show sh -c 'lsmod | grep appex'
+
+step "The same downloads with acceleration"
+measure fast
+http_get 0 6 short >/dev/null
+printf '   and one over IPv6, checksum right\n'
+
+step "What the engine says"
+show "$LOTSERVER" status
+show cat "$ENGINE/stats"
+
+step "A download in progress, as the server's kernel sees it"
+http_get 0 4 bulk >/run/progress &
+download=$!
+sleep 1
+connection=$(ss -tinH state established '( sport = :80 )' | head -n 2)
+printf '%s\n' "$connection" | fold -s -w 110 | sed 's/^/   /'
+grep -q zeta <<<"$connection" || fail "the connection is not accelerated"
+
+step "lotServer.sh stop, with the download still running"
+show "$LOTSERVER" stop
+ss -tinH state established '( sport = :80 )' | grep -o '^[[:space:]]*[a-z]* wscale[^ ]*' | sed 's/^[[:space:]]*/   connection is now under: /' || true
+wait "$download"
+printf '   it was finished without a byte wrong after %s s\n' "$(cut -d' ' -f1 /run/progress)"
+machine_state >/run/after
+if lsmod | grep -q '^appex' || [ -e "$ENGINE" ]; then fail "something is still loaded"; fi
+diff /run/before /run/after || fail "the machine is not as it was before start"
+printf '   no module, no /proc/net/appex; offloads, queueing disciplines, settings: identical to before\n'
+
+step "Before and after"
+row "" "before" "after" "gain"
+row "one file of $((BULK / 1000)) kB" "${result[plain.time]} s" "${result[fast.time]} s" "$(ratio "${result[plain.time]}" "${result[fast.time]}")"
+row "  rate" "$(rate "${result[plain.time]}")" "$(rate "${result[fast.time]}")" ""
+row "  bytes sent for it, headers included" "${result[plain.octets]}" "${result[fast.octets]}" ""
+row "  segments sent again" "$(percent "${result[plain.again]}")" "$(percent "${result[fast.again]}")" ""
+row "$SHORTS responses of $((SHORT / 1000)) kB, median" "${result[plain.middle]} ms" "${result[fast.middle]} ms" "$(ratio "${result[plain.middle]}" "${result[fast.middle]}")"
+row "  slowest" "${result[plain.worst]} ms" "${result[fast.worst]} ms" "$(ratio "${result[plain.worst]}" "${result[fast.worst]}")"
+awk -v a="${result[plain.time]}" -v b="${result[fast.time]}" 'BEGIN { exit !(b < a) }' || fail "acceleration did not make the download faster"
+printf '\nEverything went as it should.\n'

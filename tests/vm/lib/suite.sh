@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# What every test script of tests/vm/suite starts with. Sourced by scripts that run in the guest.
+#
+# With SABOTAGE=1 a script breaks the one thing it is there to watch over, at the place marked with
+# sabotaged(), and has to report failures: that is how suite/run shows that it can.
+
+here=$(dirname "${BASH_SOURCE[0]}")
+. "$here/tap.sh"
+. "$here/topology.sh"
+. "$here/http.sh"
+. "$here/product.sh"
+unset here
+STATE=/run/state
+mkdir -p "$STATE"
+
+sabotaged() { [ -n "${SABOTAGE-}" ]; }
+
+# running / stopped: is the product in the kernel, as users were taught to look.
+running() { lsmod | grep -q '^appex ' && [ -r "$ENGINE/stats" ]; }
+stopped() { ! lsmod | grep -q '^appex' && [ ! -e "$ENGINE" ]; }
+
+# until_true SECONDS COMMAND...: poll; fails if it has not become true by then.
+until_true() {
+	local end=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		[ "$SECONDS" -lt "$end" ] || return 1
+		sleep 0.1
+	done
+}
+
+# all_are NAME I: path I has connections and NAME is the congestion control of each.
+all_are() {
+	local got
+	got=$(congestion_controls "$2" | sort -u)
+	[ "$got" = "$1" ]
+}
+
+# lotserver COMMAND...: the control script, its output kept for the report of a failure.
+lotserver() {
+	"$LOTSERVER" "$@" >/run/lotserver.out 2>&1 || {
+		local status=$?
+		cat /run/lotserver.out
+		return "$status"
+	}
+}
+
+# background NAME COMMAND...: run it in the background with its result for awaited().
+background() {
+	local name=$1
+	shift
+	("$@" >"$STATE/$name.out" 2>&1 && echo 0 >"$STATE/$name" || echo 1 >"$STATE/$name") &
+}
+
+# awaited NAME: wait for a background command of that name and return its result.
+awaited() {
+	until_true 120 test -e "$STATE/$1" || return 1
+	cat "$STATE/$1.out"
+	[ "$(cat "$STATE/$1")" = 0 ]
+}
+
+# begin INTERFACE...: product installed for those interfaces, a web server with files.
+begin() {
+	http_file bulk 3000000
+	http_file short 30000
+	http_start
+	product_install || exit 1
+	product_set accif "$*"
+}
