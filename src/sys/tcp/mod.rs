@@ -11,8 +11,12 @@
 
 mod control;
 mod ops;
+mod registration;
+mod review;
 mod socket;
 
-pub(crate) use control::{Control, Registration, Review};
+pub(crate) use control::Control;
 pub(crate) use ops::{Algorithm, Summary};
+pub(crate) use registration::Registration;
+pub(crate) use review::Review;
 pub(crate) use socket::{CaState, RateSample, Socket};
