@@ -62,8 +62,10 @@ impl<T: Send + Sync + 'static> Table<T> {
     /// Adds a flow. Context: any. Errors: `EEXIST` when the key is there,
     /// `ENOMEM`, `EBUSY` or `E2BIG` when the table cannot take it now.
     pub(crate) fn insert(&self, key: &Key, value: T) -> Result {
-        let mut node = c::appex_flow_node::default();
-        node.key = *key;
+        let node = c::appex_flow_node {
+            key: *key,
+            ..Default::default()
+        };
         let entry = KBox::new(Entry { node, value }, GFP_ATOMIC | __GFP_NOWARN)?;
         let entry = KBox::into_raw(entry);
         // SAFETY: A fresh entry; on success the table owns it.

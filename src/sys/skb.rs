@@ -56,9 +56,9 @@ impl<'a> Packet<'a> {
         let want = u32::try_from(buffer.len())
             .unwrap_or(u32::MAX)
             .min(self.len());
+        let to = buffer.as_mut_ptr().cast();
         // SAFETY: `buffer` has room for `want` bytes; the callee checks the packet's length.
-        let failed =
-            unsafe { c::appex_skb_copy_bits(self.skb, 0, buffer.as_mut_ptr().cast(), want) } != 0;
+        let failed = unsafe { c::appex_skb_copy_bits(self.skb, 0, to, want) } != 0;
         let filled = if failed { 0 } else { want as usize };
         buffer.get(..filled).unwrap_or(&[])
     }

@@ -277,8 +277,7 @@ impl<'a> Socket<'a> {
         // SAFETY: While the socket is locked its ops are referenced and so valid; the name is
         // never changed after registration.
         let theirs = unsafe { &(*ops).name };
-        // CAST: `c_char` may be signed; the bits are what counts.
-        let mut theirs = theirs.iter().map(|&byte| byte as u8);
+        let mut theirs = theirs.iter().copied();
         name.iter().all(|&byte| theirs.next() == Some(byte)) && theirs.next() == Some(0)
     }
 }
