@@ -8,6 +8,10 @@ use crate::model::units::{Addr, Family};
 use core::net::{Ipv4Addr, Ipv6Addr};
 use core::str;
 
+/// Most words in a list. Each list is searched from its start for every new connection, so it must
+/// stay short; a LAN rarely needs more than a dozen.
+pub const RULES_MAX: usize = 256;
+
 /// A network: an address and the number of leading bits that count.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Net {
@@ -53,6 +57,41 @@ pub struct Rule {
     pub accelerate: bool,
 }
 
+impl Rule {
+    /// The rule as plain words, for storage that many CPUs read without a lock.
+    pub fn to_words(self) -> [u64; 3] {
+        let family = match self.net.addr.family {
+            Family::V4 => 0,
+            Family::V6 => 1,
+        };
+        let bits = self.net.addr.bits;
+        [
+            // CAST: both halves of the address, by shift and truncation.
+            (bits >> 64) as u64,
+            bits as u64,
+            u64::from(self.net.len) | (family << 8) | (u64::from(self.accelerate) << 9),
+        ]
+    }
+
+    /// The rule that [`to_words`](Self::to_words) took apart.
+    pub fn from_words([high, low, rest]: [u64; 3]) -> Self {
+        let family = if rest & (1 << 8) == 0 {
+            Family::V4
+        } else {
+            Family::V6
+        };
+        let bits = (u128::from(high) << 64) | u128::from(low);
+        Self {
+            net: Net {
+                addr: Addr { family, bits },
+                // CAST: the low byte.
+                len: (rest & 0xff) as u8,
+            },
+            accelerate: rest & (1 << 9) != 0,
+        }
+    }
+}
+
 /// The rules of a `lanSegment` text, in order. The first that contains an address decides.
 ///
 /// A network is not accelerated, unless the word `1` stands somewhere before it; the word `0` ends
@@ -92,25 +131,34 @@ fn rules<'a>(
     })
 }
 
-/// Whether every word of `text` is an entry or a switch of `lanSegment`.
-pub(super) fn is_lan_segments(text: &[u8]) -> bool {
-    words(text).all(|word| matches!(word, b"0" | b"1") || hex_net(word).is_some())
-        && is_one_line(text)
+/// Checks that every word of `text` is an entry or a switch of `lanSegment`.
+pub(super) fn check_lan_segments(text: &[u8]) -> Result<(), Why> {
+    check(text, |word| {
+        matches!(word, b"0" | b"1") || hex_net(word).is_some()
+    })
 }
 
-/// Whether every word of `text` is an entry or a switch of `shortRttBypass`.
-pub(super) fn is_acc_rules(text: &[u8]) -> bool {
-    words(text).all(|word| matches!(word, b"acc" | b"noacc") || any_net(word).is_some())
-        && is_one_line(text)
+/// Checks that every word of `text` is an entry or a switch of `shortRttBypass`.
+pub(super) fn check_bypass(text: &[u8]) -> Result<(), Why> {
+    check(text, |word| {
+        matches!(word, b"acc" | b"noacc") || any_net(word).is_some()
+    })
 }
 
-/// Words were checked already; this is about what separates them.
-fn is_one_line(text: &[u8]) -> bool {
-    !text.contains(&b'\n')
+fn check(text: &[u8], is_good: impl Fn(&[u8]) -> bool) -> Result<(), Why> {
+    let mut room = RULES_MAX;
+    for word in words(text) {
+        if !is_good(word) {
+            return Err(Why::Form);
+        }
+        room = room.checked_sub(1).ok_or(Why::TooMany)?;
+    }
+    Ok(())
 }
 
 /// Writes the networks of `text` in the form in which `lanSegmentV6` reads back.
 pub(super) fn canonical_v6(text: &[u8], out: &mut TextBuf<'_>) -> Result<(), Why> {
+    check(text, |word| v6_net(word).is_some())?;
     for word in words(text) {
         let net = v6_net(word).ok_or(Why::Form)?;
         let mut entry = [0; 36];

@@ -40,14 +40,15 @@ pub fn parse<'a>(
         Kind::OptUint { max } => bounded(value, 0, u64::from(max)).map(Parsed::Scalar),
         Kind::Pair { min, max } => pair(value, min, max).map(Parsed::Scalar),
         Kind::Hex { max } => hex(value, u64::from(max)).map(Parsed::Scalar),
-        Kind::LanSegments => verbatim(value, net::is_lan_segments(value)),
-        Kind::AccRules => verbatim(value, net::is_acc_rules(value)),
+        Kind::LanSegments => net::check_lan_segments(value).map(|()| Parsed::Text(value)),
+        Kind::AccRules => net::check_bypass(value).map(|()| Parsed::Text(value)),
         Kind::LanSegmentsV6 => {
             let mut out = TextBuf::new(scratch);
             net::canonical_v6(value, &mut out).map(|()| Parsed::Text(out.finish()))
         }
         Kind::Text { max } if value.len() > usize::from(max) => Err(Why::TooLong),
-        Kind::Text { .. } => verbatim(value, is_free_text(value)),
+        Kind::Text { .. } if is_free_text(value) => Ok(Parsed::Text(value)),
+        Kind::Text { .. } => Err(Why::Form),
         Kind::Interfaces | Kind::Info => Err(Why::Form),
     }
     .map_err(reject)
@@ -92,14 +93,6 @@ fn hex(value: &[u8], max: u64) -> Result<u64, Why> {
             Err(Why::Range)
         }
     })
-}
-
-fn verbatim(value: &[u8], good: bool) -> Result<Parsed<'_>, Why> {
-    if good {
-        Ok(Parsed::Text(value))
-    } else {
-        Err(Why::Form)
-    }
 }
 
 /// Whether `value` may stand in a line of `cmd` as it is.
