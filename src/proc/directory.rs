@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the files of one directory share.
+
+use super::Settings;
+use crate::adoption;
+use crate::model::settings::{Key, LogLine, Reject};
+use crate::model::stats::{Counter, Event};
+use crate::model::text::Escaped;
+use crate::state::{Engine, State};
+use crate::sys::procfs::log_allowed;
+use kernel::new_mutex;
+use kernel::prelude::*;
+use kernel::str::CString;
+use kernel::sync::{Arc, Mutex, MutexGuard};
+
+/// `logLevel` from which refused values are logged: kernel log level "warning".
+const WARNINGS: u64 = 4;
+/// `logLevel` from which attached interfaces are logged: kernel log level "info".
+const CHANGES: u64 = 6;
+
+/// One engine's directory.
+#[pin_data]
+pub(super) struct Directory {
+    state: Arc<State>,
+    /// Number of the engine; `state` has it.
+    number: usize,
+    name: CString,
+    /// Held during a write, from the check of the value until all of the module obeys it. So writes
+    /// take effect one after the other, and an interface list is not changed under its editor.
+    #[pin]
+    writing: Mutex<()>,
+}
+
+impl Directory {
+    pub(super) fn new(state: Arc<State>, number: usize) -> Result<impl PinInit<Self>> {
+        let name = match number {
+            // The suffix of the first is empty, as scripts expect.
+            0 => CString::try_from_fmt(fmt!("appex"))?,
+            number => CString::try_from_fmt(fmt!("appex{number}"))?,
+        };
+        Ok(pin_init!(Self {
+            state,
+            number,
+            name,
+            writing <- new_mutex!((), "appex::Directory::writing"),
+        }))
+    }
+
+    /// Name of the directory in `/proc/net`.
+    pub(super) fn name(&self) -> &CStr {
+        &self.name
+    }
+
+    /// Number of the engine.
+    pub(super) fn number(&self) -> usize {
+        self.number
+    }
+
+    /// Number of all engines.
+    pub(super) fn engines(&self) -> usize {
+        self.state.engines().len()
+    }
+
+    /// Waits for the end of other writes to this directory.
+    pub(super) fn begin_write(&self) -> MutexGuard<'_, ()> {
+        self.writing.lock()
+    }
+
+    fn engine(&self) -> Result<&Engine> {
+        self.state.engines().get(self.number).ok_or(ENODEV)
+    }
+
+    /// The engine's settings.
+    pub(super) fn settings(&self) -> Result<&Settings> {
+        Ok(&self.engine()?.settings)
+    }
+
+    /// A counter, over the CPUs of the engine.
+    pub(super) fn counter(&self, counter: Counter) -> u64 {
+        self.state.counter(self.cpu_number(), counter)
+    }
+
+    /// The number in the type of the counters; there are at most 64 engines.
+    fn cpu_number(&self) -> u32 {
+        u32::try_from(self.number).unwrap_or(u32::MAX)
+    }
+
+    /// Lets the module obey new settings of sockets that it already has.
+    pub(super) fn review(&self) {
+        adoption::review(&self.state);
+    }
+
+    /// Lets the module obey a new interface list, and tells the administrator about it.
+    pub(super) fn interfaces_changed(&self, file: &str, value: &[u8]) -> Result {
+        let engine = self.engine()?;
+        if self.state.interfaces.apply(engine) {
+            self.review();
+        }
+        if engine.settings.get(Key::LogLevel) >= CHANGES && log_allowed() {
+            let name = display(self.name());
+            pr_info!("set {name}/{file} {}\n", format_args!("{}", Escaped(value)));
+        }
+        Ok(())
+    }
+
+    /// Counts and logs a refused value.
+    pub(super) fn refuse(&self, reject: Reject, value: &[u8]) -> Error {
+        self.state.count(self.cpu_number(), Event::RejectedWrites);
+        let log_level = self.settings().map_or(WARNINGS, |s| s.get(Key::LogLevel));
+        if log_level >= WARNINGS && log_allowed() {
+            let line = LogLine {
+                dir: display(self.name()),
+                value,
+                reject,
+            };
+            pr_warn!("{}\n", format_args!("{line}"));
+        }
+        EINVAL
+    }
+}
+
+/// The name is ours and ASCII.
+fn display(name: &CStr) -> &str {
+    name.to_str().unwrap_or("appex")
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The files of a directory: which file shows and takes what.
+
+use super::directory::Directory;
+use super::{cmd, interfaces};
+use crate::model::settings::{self, FileLine, Kind, Parsed, Reject, Slot, Spec, TextKey, Why};
+use crate::model::stats;
+use crate::model::text::strip_newline;
+use crate::state::VERSION;
+use crate::sys::procfs::File;
+use crate::sys::time;
+use core::fmt;
+use kernel::prelude::*;
+use kernel::seq_file::SeqFile;
+use kernel::sync::Arc;
+
+/// One file.
+pub(super) struct Content {
+    directory: Arc<Directory>,
+    spec: &'static Spec,
+    what: What,
+}
+
+/// Where the content of a file comes from.
+enum What {
+    Scalar(settings::Key),
+    Interfaces(TextKey),
+    Cmd,
+    Stats,
+    Version,
+    Engine,
+    Hz,
+    /// The module has none of what the file counts.
+    Zero,
+}
+
+impl Content {
+    /// `None` for a file whose content is not known here, which a test of the table rules out.
+    pub(super) fn new(directory: Arc<Directory>, spec: &'static Spec) -> Option<Self> {
+        let what = match (spec.slot, spec.kind, spec.name) {
+            (Slot::Scalar(key), ..) => What::Scalar(key),
+            (Slot::Text(key), Kind::Interfaces, _) => What::Interfaces(key),
+            (_, _, "cmd") => What::Cmd,
+            (_, _, "stats") => What::Stats,
+            (_, _, "version") => What::Version,
+            (_, _, "engine") => What::Engine,
+            (_, _, "hz") => What::Hz,
+            (_, _, "ioctl" | "byteCacheIoFails") => What::Zero,
+            _ => return None,
+        };
+        Some(Content {
+            directory,
+            spec,
+            what,
+        })
+    }
+
+    fn write_scalar(&self, key: settings::Key, value: &[u8]) -> Result {
+        // Numbers need no room for another spelling.
+        match settings::parse(self.spec, value, &mut []) {
+            Ok(Parsed::Scalar(slot)) => {
+                if self.directory.settings()?.set(key, slot) && obeyed_by_sockets(key) {
+                    self.directory.review();
+                }
+                Ok(())
+            }
+            Ok(Parsed::Text(_)) => Err(EINVAL),
+            Err(reject) => Err(self.directory.refuse(reject, value)),
+        }
+    }
+}
+
+/// Whether sockets that were taken over may have to go back when the setting changes.
+pub(super) fn obeyed_by_sockets(key: settings::Key) -> bool {
+    key == settings::Key::TcpAccEnable
+}
+
+impl File for Content {
+    fn show(&self, m: &SeqFile) -> Result {
+        let directory = &self.directory;
+        match self.what {
+            What::Scalar(key) => {
+                let slot = directory.settings()?.get(key);
+                let line = FileLine {
+                    spec: self.spec,
+                    slot,
+                };
+                m.call_printf(format_args!("{line}\n"));
+            }
+            What::Interfaces(key) => interfaces::show(directory, key, m)?,
+            What::Cmd => cmd::show(directory, m)?,
+            // Printing to a seq_file never fails: it notes that its buffer is full and asks again.
+            What::Stats => stats::render(|counter| directory.counter(counter), &mut Print(m))?,
+            What::Version => m.call_printf(format_args!("{VERSION}\n")),
+            What::Engine => {
+                let (number, all) = (directory.number(), directory.engines());
+                m.call_printf(format_args!("{number} {all}\n"));
+            }
+            What::Hz => m.call_printf(format_args!("{}\n", time::hz())),
+            What::Zero => m.call_printf(format_args!("0\n")),
+        }
+        Ok(())
+    }
+
+    fn write(&self, text: &[u8]) -> Result {
+        let _writing = self.directory.begin_write();
+        let value = strip_newline(text);
+        match self.what {
+            What::Scalar(key) => self.write_scalar(key, value),
+            What::Interfaces(key) => interfaces::write(&self.directory, self.spec, key, value),
+            What::Cmd => cmd::write(&self.directory, text),
+            What::Stats | What::Version | What::Engine | What::Hz | What::Zero => {
+                let reject = Reject::new(self.spec, Why::ReadOnly);
+                Err(self.directory.refuse(reject, value))
+            }
+        }
+    }
+}
+
+/// Lets code that prints to a [`fmt::Write`] print to a file.
+pub(super) struct Print<'a>(pub(super) &'a SeqFile);
+
+impl fmt::Write for Print<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.call_printf(format_args!("{text}"));
+        Ok(())
+    }
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The values of an engine's settings.
+
+use super::rules::Rules;
+use crate::model::settings::{
+    bypass_rules, defaults, lan_rules, lan_rules_v6, Key, TextKey, SCALARS, TEXTS,
+};
+use crate::model::units::{Addr, Family};
+use core::pin::Pin;
+use kernel::new_mutex;
+use kernel::prelude::*;
+use kernel::sync::atomic::{Atomic, Relaxed};
+use kernel::sync::Mutex;
+
+type Texts = [KVec<u8>; TEXTS];
+
+/// The settings of one engine.
+///
+/// Numbers are read without a lock. Texts are read under a mutex that is held for reading or
+/// exchanging them only, and within which no other lock is taken but the memory allocator's.
+/// The lists of networks are also kept in a form that is searched without a lock.
+pub(crate) struct Settings {
+    scalars: [Atomic<u64>; SCALARS],
+    texts: Pin<KBox<Mutex<Texts>>>,
+    bypass: Rules,
+    lan_v4: Rules,
+    lan_v6: Rules,
+}
+
+impl Settings {
+    /// All settings at their defaults. Errors: `ENOMEM`.
+    pub(crate) fn new() -> Result<Self> {
+        let settings = Settings {
+            scalars: [const { Atomic::new(0) }; SCALARS],
+            texts: KBox::pin_init(
+                new_mutex!([const { KVec::new() }; TEXTS], "appex::Settings::texts"),
+                GFP_KERNEL,
+            )?,
+            bypass: Rules::new()?,
+            lan_v4: Rules::new()?,
+            lan_v6: Rules::new()?,
+        };
+        for (key, value) in defaults() {
+            settings.set(key, value);
+        }
+        Ok(settings)
+    }
+
+    /// A number. Context: any.
+    pub(crate) fn get(&self, key: Key) -> u64 {
+        // Every key has a slot.
+        self.scalars
+            .get(key.index())
+            .map_or(0, |slot| slot.load(Relaxed))
+    }
+
+    /// Changes a number and tells whether it was another before. Context: any; the caller sees to
+    /// it that the value was checked.
+    pub(super) fn set(&self, key: Key, value: u64) -> bool {
+        self.scalars
+            .get(key.index())
+            .is_some_and(|slot| slot.xchg(value, Relaxed) != value)
+    }
+
+    /// Gives a text to `read`, which may sleep for memory but must not take a lock.
+    pub(crate) fn with_text<T>(&self, key: TextKey, read: impl FnOnce(&[u8]) -> T) -> T {
+        let texts = self.texts.lock();
+        // Every key has a text.
+        read(texts.get(key.index()).map_or(&[], |text| text.as_slice()))
+    }
+
+    /// Changes a text. The caller sees to it that it was checked, and that no two writers meet.
+    pub(super) fn set_text(&self, key: TextKey, mut text: KVec<u8>) {
+        match key {
+            TextKey::ShortRttBypass => self.bypass.replace(bypass_rules(&text)),
+            TextKey::LanSegment => self.lan_v4.replace(lan_rules(&text)),
+            TextKey::LanSegmentV6 => self.lan_v6.replace(lan_rules_v6(&text)),
+            _ => {}
+        }
+        let mut texts = self.texts.lock();
+        if let Some(old) = texts.get_mut(key.index()) {
+            core::mem::swap(old, &mut text);
+        }
+        // The old text is freed after the lock is released.
+        drop(texts);
+    }
+
+    /// What `shortRttBypass`, or else `lanSegment` or `lanSegmentV6`, says about connections with
+    /// `peer`: accelerate in any case, never accelerate, or nothing.
+    ///
+    /// Context: any, takes no lock. While a list is being replaced the answer is "never", to be
+    /// asked again with the next packet.
+    pub(crate) fn rule_for(&self, peer: Addr) -> Option<bool> {
+        let lan = match peer.family {
+            Family::V4 => &self.lan_v4,
+            Family::V6 => &self.lan_v6,
+        };
+        self.bypass.decide(peer).or_else(|| lan.decide(peer))
+    }
+}
+
+/// Texts are printable ASCII, having passed the checks of the model.
+pub(super) fn printable(text: &[u8]) -> &str {
+    core::str::from_utf8(text).unwrap_or("")
+}
