@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Turns a path, a workload and a variant into the shell script that a user-mode kernel runs.
+
+server (initial namespace, eth0) -- r1 (bottleneck: tbf) -- r2 (delay, loss, jitter: netem) -- clients c0, c1, ...
+other server (namespace xs) ------/                                                     \\-- client x of the cross traffic
+
+The way back has the mirror image: its bottleneck is r2's link to r1, its delay and loss are r1's link to the
+server. No queueing discipline sits on an interface that TCP itself sends from, because that would take part in
+its pacing. Offloads are off wherever packets are forwarded, and the server's device does not take TSO, so
+that every packet on the path is one that could be on a wire.
+"""
+
+import dataclasses
+import shlex
+
+from path import MTU_FRAME, Path
+
+TRAFFIC = "/lab/build/lab/traffic"
+# tbf's bucket: two full frames. Larger buckets let bursts through that a real link would spread out.
+TBF_BURST = 3200
+# netem must never drop for want of room: more packets than any path of the lab holds in flight.
+NETEM_LIMIT = 400000
+# Idle time before the first connection, so that the kernel's start-up work is over.
+SETTLE_S = 1
+
+
+@dataclasses.dataclass
+class Workload:
+    kind: str = "bulk"              # bulk, download, upload or probe
+    seconds: float = 10.0           # bulk, upload, probe
+    flows: int = 1
+    stagger_ms: float = 0.0         # between the starts of flows
+    count: int = 1                  # downloads, one after another
+    bytes: int = 100000
+    gap_ms: float = 0.0             # between downloads
+    beside: int = 0                 # downloads only: long flows that run at the same time
+    probe_ms: float = 20.0          # interval of round-trip probes; 0: none
+    verify: bool = False
+
+
+@dataclasses.dataclass
+class Variant:
+    name: str = "cubic"
+    cc: str = ""                    # net.ipv4.tcp_congestion_control of the server
+    module: str = ""                # appex.ko, or any other module
+    params: list[str] = dataclasses.field(default_factory=list)     # module parameters
+    settings: list[str] = dataclasses.field(default_factory=list)   # FILE=VALUE below /proc/net/appex, cmd:KEY=VALUE for cmd
+    iface: str = "eth0"             # what is added to wanIf; empty: nothing
+    sysctl: list[str] = dataclasses.field(default_factory=list)     # KEY=VALUE on the server
+    qdisc: str = ""                 # root queueing discipline of the server's eth0
+
+
+def netem(path: Path, seed: int, rtt: float, one_way_ms: float, loss: float) -> str:
+    """netem arguments of the way to one client. `one_way_ms` is what is left of rtt after the shared way back."""
+    args = [f"limit {NETEM_LIMIT}", f"delay {one_way_ms:.3f}ms"]
+    if path.jitter:
+        args[-1] += f" {path.jitter:.3f}ms distribution normal"
+    if path.reorder:
+        # netem sends the "reordered" share at once and delays the rest; the late ones are the rest.
+        args[-1] = f"delay {one_way_ms + path.reorder_late:.3f}ms reorder {100 - path.reorder:.4f}%"
+    if path.ge:
+        mean, burst = path.ge[0] / 100, path.ge[1]
+        r = 1 / burst
+        args.append(f"loss gemodel {mean * r / (1 - mean) * 100:.6f}% {r * 100:.6f}%")
+    elif loss:
+        args.append(f"loss {loss}%")
+    if path.jitter and not path.jitter_reorders:
+        args.append("rate 400gbit")     # netem keeps the order when it has a rate, whatever its size
+    if path.slot:
+        args.append(f"slot {path.slot[0]}ms {path.slot[1]}ms")
+    return " ".join(args) + f" seed {seed}"
+
+
+class Net:
+    """Addresses of the topology in one family."""
+
+    def __init__(self, v6: bool):
+        self.v6 = v6
+        self.opt = "-6" if v6 else "-4"
+
+    def addr(self, net: int, host: int) -> str:
+        return f"fd00:{net:x}::{host}" if self.v6 else f"10.0.{net}.{host}"
+
+    def with_len(self, net: int, host: int) -> str:
+        return self.addr(net, host) + ("/64 nodad" if self.v6 else "/24")
+
+
+SRV, MID, XS, CLIENT0 = 0, 1, 2, 10     # networks: server-r1, r1-r2, cross server-r1, r2-client
+
+
+def link(net: Net, number: int, a: tuple[str, str, int], b: tuple[str, str, int]) -> list[str]:
+    """A veth pair with addresses and permanent neighbours: address resolution must not meet the path's loss."""
+    (ns_a, dev_a, host_a), (ns_b, dev_b, host_b) = a, b
+    mac = {host_a: f"02:00:00:00:{number:02x}:{host_a:02x}", host_b: f"02:00:00:00:{number:02x}:{host_b:02x}"}
+    at = {True: "ip", False: "ip -n "}
+    ip_a = at[True] if not ns_a else at[False] + ns_a
+    ip_b = at[True] if not ns_b else at[False] + ns_b
+    # The peer is moved on creation, so names may repeat in different namespaces.
+    out = [f"{ip_a} link add {dev_a} address {mac[host_a]} type veth peer name {dev_b} address {mac[host_b]} netns "
+           + (ns_b if ns_b else "1")]
+    for ip, dev, host, other in ((ip_a, dev_a, host_a, host_b), (ip_b, dev_b, host_b, host_a)):
+        out += [f"{ip} addr add {net.with_len(number, host)} dev {dev}", f"{ip} link set {dev} up",
+                f"{ip} neigh replace {net.addr(number, other)} lladdr {mac[other]} dev {dev} nud permanent"]
+    return out
+
+
+def in_ns(ns: str, cmd: str) -> str:
+    return f"ip netns exec {ns} {cmd}" if ns else cmd
+
+
+def clients_of(path: Path) -> list[float]:
+    return path.rtts or [path.rtt]
+
+
+def topology(path: Path, net: Net, seed: int) -> list[str]:
+    rtts = clients_of(path)
+    names = ["r1", "r2"] + [f"c{i}" for i in range(len(rtts))] + (["xs", "x"] if path.cross else [])
+    out = [f"ip netns add {n}" for n in names] + ["ip link set lo up"]
+    out += [f"ip -n {n} link set lo up" for n in names]
+    out += link(net, SRV, ("", "eth0", 1), ("r1", "srv", 2))
+    out += link(net, MID, ("r1", "south", 1), ("r2", "north", 2))
+    ends = [(f"c{i}", f"c{i}", CLIENT0 + i) for i in range(len(rtts))]
+    if path.cross:
+        out += link(net, XS, ("xs", "eth0", 1), ("r1", "xs", 2))
+        out += [f"ip -n xs {net.opt} route add default via {net.addr(XS, 2)}"]
+        ends.append(("x", "x", CLIENT0 + len(rtts)))
+    for ns, dev, number in ends:
+        out += link(net, number, ("r2", dev, 1), (ns, "eth0", 2))
+        out += [f"ip -n {ns} {net.opt} route add default via {net.addr(number, 1)}"]
+    out += [f"ip {net.opt} route add default via {net.addr(SRV, 2)}",
+            f"ip -n r1 {net.opt} route add default via {net.addr(MID, 2)}",
+            f"ip -n r2 {net.opt} route add default via {net.addr(MID, 1)}"]
+    forward = "net/ipv6/conf/all/forwarding" if net.v6 else "net/ipv4/ip_forward"
+    out += [in_ns(r, f"sh -c 'echo 1 >/proc/sys/{forward}'") for r in ("r1", "r2")]
+    devs = {"r1": ["srv", "south"] + (["xs"] if path.cross else []), "r2": ["north"] + [d for _, d, _ in ends]}
+    for ns, names in devs.items():
+        out.append(in_ns(ns, "sh -c '" + "; ".join(f"ethtool -K {d} tso off gso off gro off" for d in names) + "'"))
+    out += ["ethtool -K eth0 tso off"] + ([in_ns("xs", "ethtool -K eth0 tso off")] if path.cross else [])
+    return out + disciplines(path, seed, rtts)
+
+
+def tbf(rate: float, limit: int) -> str:
+    return f"tbf rate {rate * 1000:.0f}kbit burst {TBF_BURST} limit {limit}"
+
+
+def disciplines(path: Path, seed: int, rtts: list[float]) -> list[str]:
+    up_rate = path.up_rate or path.rate
+    up_limit = path.up_buffer_bytes or max(int(path.queue_bytes(path.rate) * up_rate / path.rate), 10 * MTU_FRAME)
+    # The way back is shared by all clients: half of the shortest round trip. Seeds differ by direction.
+    back = min(rtts) / 2
+    out = [f"tc -n r1 qdisc add dev south root handle 1: {tbf(path.rate, path.queue_bytes(path.rate))}",
+           f"tc -n r2 qdisc add dev north root handle 1: {tbf(up_rate, up_limit)}",
+           f"tc -n r1 qdisc add dev srv root handle 1: netem limit {NETEM_LIMIT} delay {back:.3f}ms"
+           + (f" loss {path.ack_loss}%" if path.ack_loss else "") + f" seed {seed * 1000 + 1}"]
+    if path.aqm:
+        out.append(f"tc -n r1 qdisc add dev south parent 1:1 handle 10: {path.aqm}")
+    ends = [(f"c{i}", rtt) for i, rtt in enumerate(rtts)] + ([("x", path.rtt)] if path.cross else [])
+    for i, (dev, rtt) in enumerate(ends):
+        out.append(f"tc -n r2 qdisc add dev {dev} root handle 1: netem "
+                   + netem(path, seed * 1000 + 10 + i, rtt, max(rtt - back, 0), path.loss))
+    if path.policer:
+        rate, burst = path.policer
+        out += ["tc -n r2 qdisc add dev north ingress",
+                f"tc -n r2 filter add dev north parent ffff: matchall action police rate {rate * 1000:.0f}kbit "
+                f"burst {burst:.0f} conform-exceed drop/pass"]
+    return out
+
+
+def step_commands(path: Path, seed: int) -> list[str]:
+    """Background jobs that change the path while the workload runs."""
+    out, rate, rtt, loss = [], path.rate, path.rtt, path.loss
+    for i, s in enumerate(sorted(path.steps, key=lambda s: s.at)):
+        todo = []
+        if s.rate is not None:
+            rate = s.rate
+            todo.append(f"tc -n r1 qdisc change dev south root handle 1: {tbf(rate, path.queue_bytes(path.rate))}")
+        if s.rtt is not None or s.loss is not None:
+            rtt = rtt if s.rtt is None else s.rtt
+            loss = loss if s.loss is None else s.loss
+            back = min(clients_of(path)) / 2
+            todo += [f"tc -n r2 qdisc change dev {dev} root handle 1: netem "
+                     + netem(path, seed * 1000 + 100 + i, rtt, max(rtt - back, 0), loss)
+                     for dev in ["c0"] + (["x"] if path.cross else [])]
+        out.append(f"( sleep {s.at}; {'; '.join(todo)} ) &")
+    return out
+
+
+def variant_commands(v: Variant) -> list[str]:
+    q = shlex.quote
+    out = []
+    if v.qdisc:
+        out.append(f"tc qdisc add dev eth0 root {v.qdisc}")
+    if v.module:
+        out.append(f"insmod {q(v.module)} {' '.join(q(p) for p in v.params)} || exit 41")
+    if v.cc:
+        out.append(f"echo {q(v.cc)} >/proc/sys/net/ipv4/tcp_congestion_control || exit 42")
+    for item in v.sysctl:
+        key, _, value = item.partition("=")
+        out.append(f"echo {q(value)} >/proc/sys/{key.replace('.', '/')} || exit 43")
+    if v.module and v.iface:
+        out.append(f"[ ! -e /proc/net/appex/wanIf ] || echo {q('+' + v.iface)} >/proc/net/appex/wanIf || exit 44")
+    for item in v.settings:
+        key, _, value = item.partition("=")
+        if key.startswith("cmd:"):
+            key, value = "cmd", f"{key[4:]}: {value}"
+        out.append(f"echo {q(value)} >/proc/net/appex/{key} || exit 45")
+    return out
+
+
+def client_commands(path: Path, load: Workload, net: Net) -> list[str]:
+    """The workload itself. Every client runs in the background; `wait` for its process ids follows."""
+    server = net.addr(SRV, 1)
+    v = " -v" if load.verify else ""
+    out = []
+
+    def client(ns: str, base: int, args: str, name: str) -> None:
+        out.append(f"{in_ns(ns, TRAFFIC)} client -a {server} -b {base} -o {name}.jsonl{v} {args} & clients=\"$clients $!\"")
+
+    rtts = clients_of(path)
+    probe_s = load.seconds
+    if load.kind in ("bulk", "upload"):
+        share = [load.flows // len(rtts) + (i < load.flows % len(rtts)) for i in range(len(rtts))]
+        for i, n in enumerate(share):
+            if n:
+                client(f"c{i}", 20000 + i * 1000, f"-m {load.kind} -d {load.seconds} -n {n} -g {load.stagger_ms}", f"client{i}")
+    elif load.kind == "download":
+        client("c0", 20000, f"-m download -k {load.count} -z {load.bytes} -g {load.gap_ms}", "client0")
+        probe_s = 0
+        if load.beside:
+            # Long flows for as long as a careful bound on the downloads; stopped when those are done.
+            out.append(f"{in_ns('c0', TRAFFIC)} client -a {server} -b 60000 -o beside.jsonl -m bulk -d 3600 -n {load.beside} & beside=$!")
+    if load.probe_ms and probe_s:
+        client_args = f"probe -a {server} -i {load.probe_ms} -d {probe_s} -o probe.jsonl"
+        out.append(f"{in_ns('c0', TRAFFIC)} {client_args} & clients=\"$clients $!\"")
+    if path.cross:
+        out.append(f"{in_ns('x', TRAFFIC)} client -a {net.addr(XS, 1)} -b 50000 -o cross.jsonl -m bulk "
+                   f"-d {load.seconds} -n {path.cross} & clients=\"$clients $!\"")
+    return out
+
+
+def script(path: Path, load: Workload, variant: Variant, seed: int, v6: bool) -> str:
+    net = Net(v6)
+    flag6 = " -6" if v6 else ""
+    lines = ["# Written by the lab's runner.", "set -u", "clients= beside="]
+    # 500 Mbit/s at 200 ms is 12 MB in flight; a real server of that kind is tuned like this. Initial sizes stay the kernel's.
+    tune = ("echo \"4096 131072 67108864\" >/proc/sys/net/ipv4/tcp_rmem; echo \"4096 16384 67108864\" >/proc/sys/net/ipv4/tcp_wmem")
+    setup = ["set -eu"] + topology(path, net, seed) + [tune]
+    setup += [in_ns(ns, f"sh -c '{tune}'") for ns in [f"c{i}" for i in range(len(clients_of(path)))] + (["xs", "x"] if path.cross else [])]
+    setup += ["echo 65536 131072 196608 >/proc/sys/net/ipv4/tcp_mem"]
+    lines += ["cat >setup <<'SETUP'", *setup, "SETUP", "sh setup || exit 40"]
+    if path.cross:
+        lines.append(in_ns("xs", "sh -c 'echo cubic >/proc/sys/net/ipv4/tcp_congestion_control'"))
+    lines += variant_commands(variant)
+    lines.append(f"{TRAFFIC} server{flag6} -o server.jsonl & server=$!")
+    if path.cross:
+        lines.append(f"{in_ns('xs', TRAFFIC)} server{flag6} -c cubic -o cross-server.jsonl & xserver=$!")
+    lines += [f"sleep {SETTLE_S}", "cat /proc/net/netstat /proc/net/snmp >netstat.before"]
+    lines += client_commands(path, load, net) + step_commands(path, seed)
+    if load.kind == "download":
+        lines.append("( sleep 0.5; ss -tinm >ss.txt ) &")
+    else:
+        lines.append(f"( sleep {max(load.seconds - 0.1, 0.05):.2f}; ss -tinm >ss.txt ) &")
+    lines += ["rc=0", "for pid in $clients; do wait $pid || rc=$?; done",
+              "[ -z \"$beside\" ] || kill $beside",
+              "cat /proc/net/netstat /proc/net/snmp >netstat.after",
+              "tc -n r1 -s -j qdisc show dev south >bottleneck.json",
+              "tc -n r1 -s -j qdisc show dev srv >back.json",
+              "tc -n r2 -s -j qdisc show >r2.json"]
+    if path.policer:
+        lines.append("tc -n r2 -s -j filter show dev north parent ffff: >policer.json")
+    lines += ["sleep 1", "kill -TERM $server" + (" $xserver" if path.cross else ""), "wait $server"]
+    if variant.module:
+        lines += ["for d in /proc/net/appex*; do [ ! -r $d/stats ] || cat $d/stats >stats.${d##*/}; done"]
+    return "\n".join(lines + ["exit $rc", ""])

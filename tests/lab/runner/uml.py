@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Boots a user-mode kernel on a job directory and says how it went."""
+
+import os
+import signal
+import subprocess
+
+KERNELS = {"plain": "/lab/build/uml/linux", "kasan": "/lab/build/uml-kasan/linux", "lockdep": "/lab/build/uml-lockdep/linux"}
+LAB = "/lab/work/tests/lab"
+FIXED_RANDOM = "/lab/build/lab/fixed_random.so"
+
+
+class Failed(Exception):
+    """A run whose result must not be used; the text says why."""
+
+
+def boot(job: str, kernel: str = "plain", simulated: bool = True, seed: int = 1, memory_mb: int = 1024,
+         timeout_s: float = 600, extra: list[str] | None = None) -> int:
+    """Runs `job`/script in a user-mode kernel and returns the script's exit status.
+
+    Simulated time makes a run independent of the machine's speed; debug kernels are too slow in wall
+    time to gain from it and have no support for it, so they run in real time.
+    Raises Failed when the kernel did not reach the end of the script, or complained in its log.
+    """
+    binary = KERNELS[kernel]
+    if not os.path.exists(binary):
+        raise Failed(f"the {kernel} user-mode kernel is not built: run tests/lab/setup {'uml' if kernel == 'plain' else 'debug'}")
+    cmd = [binary, f"mem={memory_mb}M", "rootfstype=hostfs", "rootflags=/", "ro", f"init={LAB}/init.sh", f"labdir={job}",
+           "con=null", "con0=null,fd:1", "ignore_loglevel", "panic=-1", *(extra or [])]
+    env = dict(os.environ, TMPDIR="/dev/shm")
+    if simulated:
+        # A fixed wall clock and fixed randomness: what is left to chance is only the seed's.
+        cmd += ["time-travel=inf-cpu", "time-travel-start=1700000000000000000"]
+        env |= {"LD_PRELOAD": FIXED_RANDOM, "LAB_SEED": str(seed)}
+    console = os.path.join(job, "console")
+    with open(console, "wb") as log:
+        child = subprocess.Popen(cmd, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=env,
+                                 cwd=job, start_new_session=True)
+        try:
+            child.wait(timeout=timeout_s)
+        except BaseException as e:
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+            if isinstance(e, subprocess.TimeoutExpired):
+                raise Failed(f"no end after {timeout_s:.0f} s of wall time; console in {console}") from e
+            raise
+    wire = subprocess.run([f"{LAB}/tripwire", console], capture_output=True, text=True, check=False)
+    if wire.returncode:
+        raise Failed(wire.stderr.strip())
+    try:
+        with open(os.path.join(job, "status"), encoding="ascii") as f:
+            return int(f.read())
+    except (OSError, ValueError) as e:
+        raise Failed(f"the kernel ended before the script did; console in {console}") from e
