@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Small traffic for functional tests: checksummed transfers and socket games.
+
+serve PORT BYTES [CC]    accepts connections until killed; sends BYTES of a
+                         fixed pattern on each, then waits for the peer's close
+fetch HOST PORT BYTES    reads to the end; prints bytes and seconds; fails
+                         unless the content is the pattern, to the last byte
+udp HOST FIRST COUNT     one datagram to each of COUNT ports from FIRST
+hold HOST PORT COUNT     COUNT connections, kept open until killed
+"""
+
+import socket
+import sys
+import threading
+import time
+
+BLOCK = bytes((i * 7 + (i >> 8) * 13) & 0xFF for i in range(65536))
+
+
+def address(host, port):
+    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+
+
+def serve(port, size, control=None):
+    listener = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if control:
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, control.encode())
+    listener.bind(("::", port))
+    listener.listen(1024)
+    print("ready", flush=True)
+
+    def one(connection):
+        left = size
+        try:
+            while left > 0:
+                left -= connection.send(BLOCK[(size - left) % 65536:][:left])
+            connection.shutdown(socket.SHUT_WR)
+            connection.recv(1)
+        except OSError:
+            pass
+        connection.close()
+
+    while True:
+        connection, _ = listener.accept()
+        threading.Thread(target=one, args=(connection,), daemon=True).start()
+
+
+def fetch(host, port, size):
+    family, kind, _, _, where = address(host, port)
+    begin = time.monotonic()
+    connection = socket.socket(family, kind)
+    connection.connect(where)
+    got = 0
+    while True:
+        data = connection.recv(65536)
+        if not data:
+            break
+        expected = (BLOCK[got % 65536:] + BLOCK)[:len(data)]
+        if data != expected:
+            sys.exit(f"content differs in the {len(data)} bytes from {got}")
+        got += len(data)
+    if got != size:
+        sys.exit(f"got {got} bytes of {size}")
+    print(got, round(time.monotonic() - begin, 3))
+
+
+def udp(host, first, count):
+    out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    for port in range(first, first + count):
+        out.sendto(b"datagram", (host, port))
+
+
+def hold(host, port, count):
+    held = []
+    for _ in range(count):
+        family, kind, _, _, where = address(host, port)
+        connection = socket.socket(family, kind)
+        connection.connect(where)
+        held.append(connection)
+    print("held", flush=True)
+    time.sleep(3600)
+
+
+def main():
+    what, arguments = sys.argv[1], sys.argv[2:]
+    if what == "serve":
+        serve(int(arguments[0]), int(arguments[1]), *arguments[2:])
+    elif what == "fetch":
+        fetch(arguments[0], int(arguments[1]), int(arguments[2]))
+    elif what == "udp":
+        udp(arguments[0], int(arguments[1]), int(arguments[2]))
+    elif what == "hold":
+        hold(arguments[0], int(arguments[1]), int(arguments[2]))
+    else:
+        sys.exit(__doc__)
+
+
+main()
