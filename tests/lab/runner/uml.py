@@ -7,6 +7,7 @@ import subprocess
 
 KERNELS = {"plain": "/lab/build/uml/linux", "kasan": "/lab/build/uml-kasan/linux", "lockdep": "/lab/build/uml-lockdep/linux"}
 LAB = "/lab/work/tests/lab"
+JOB_MOUNT = "/run/lab-job"
 FIXED_RANDOM = "/lab/build/lab/fixed_random.so"
 
 
@@ -25,13 +26,19 @@ def boot(job: str, kernel: str = "plain", simulated: bool = True, seed: int = 1,
     binary = KERNELS[kernel]
     if not os.path.exists(binary):
         raise Failed(f"the {kernel} user-mode kernel is not built: run tests/lab/setup {'uml' if kernel == 'plain' else 'debug'}")
-    cmd = [binary, f"mem={memory_mb}M", "rootfstype=hostfs", "rootflags=/", "ro", f"init={LAB}/init.sh", f"labdir={job}",
+    cmd = [binary, f"mem={memory_mb}M", "rootfstype=hostfs", "rootflags=/", "ro", f"init={LAB}/init.sh", f"labdir={JOB_MOUNT}",
            "con=null", "con0=null,fd:1", "ignore_loglevel", "panic=-1", *(extra or [])]
     env = dict(os.environ, TMPDIR="/dev/shm")
+    preload = []
     if simulated:
         # A fixed wall clock and fixed randomness: what is left to chance is only the seed's.
-        cmd += ["time-travel=inf-cpu", "time-travel-start=1700000000000000000"]
-        env |= {"LD_PRELOAD": FIXED_RANDOM, "LAB_SEED": str(seed)}
+        cmd += ["time-travel=inf-cpu", "time-travel-start=1700000000000000000", "initcall_blacklist=rng_init"]
+        preload = ["env", f"LD_PRELOAD={FIXED_RANDOM}", f"LAB_SEED={seed}"]
+    # Everything the kernel hashes into its random pool must be equal in equal runs, its command line too: so each
+    # job directory appears under one name, in a mount namespace of its own.
+    os.makedirs(JOB_MOUNT, exist_ok=True)
+    cmd = ["unshare", "--mount", "--propagation", "unchanged", "sh", "-c",
+           'mount --bind "$0" ' + JOB_MOUNT + ' && exec "$@"', job, *preload, *cmd]
     console = os.path.join(job, "console")
     with open(console, "wb") as log:
         child = subprocess.Popen(cmd, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=env,
