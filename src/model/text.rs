@@ -42,7 +42,7 @@ pub fn lower_hex(text: &[u8]) -> Option<u64> {
     number(text, 16)
 }
 
-fn number(text: &[u8], radix: u32) -> Option<u64> {
+fn number(text: &[u8], radix: u64) -> Option<u64> {
     let (first, rest) = text.split_first()?;
     if *first == b'0' && !rest.is_empty() {
         return None;
@@ -52,18 +52,27 @@ fn number(text: &[u8], radix: u32) -> Option<u64> {
 
 /// Parses digits of `radix` in either case, leading zeros allowed. `None` for no digits, other
 /// characters or overflow.
-pub fn digits(text: &[u8], radix: u32) -> Option<u64> {
+pub fn digits(text: &[u8], radix: u64) -> Option<u64> {
     if text.is_empty() {
         return None;
     }
     let mut value: u64 = 0;
     for byte in text {
-        let digit = char::from(*byte).to_digit(radix)?;
-        value = value
-            .checked_mul(u64::from(radix))?
-            .checked_add(u64::from(digit))?;
+        let digit = digit(*byte).filter(|digit| *digit < radix)?;
+        value = value.checked_mul(radix)?.checked_add(digit)?;
     }
     Some(value)
+}
+
+/// The value of a digit. `char::to_digit` would do, but may panic as far as the compiler can tell.
+fn digit(byte: u8) -> Option<u64> {
+    let value = match byte {
+        b'0'..=b'9' => byte.wrapping_sub(b'0'),
+        b'a'..=b'z' => byte.wrapping_sub(b'a').wrapping_add(10),
+        b'A'..=b'Z' => byte.wrapping_sub(b'A').wrapping_add(10),
+        _ => return None,
+    };
+    Some(u64::from(value))
 }
 
 /// Displays bytes from user space safely within one log line.

@@ -98,8 +98,12 @@ impl Directory {
             self.review();
         }
         if engine.settings.get(Key::LogLevel) >= CHANGES && log_allowed() {
-            let name = display(self.name());
-            pr_info!("set {name}/{file} {}\n", format_args!("{}", Escaped(value)));
+            let value = Escaped(value);
+            match self.number {
+                // The line that users of the original know.
+                0 => pr_info!("set {file} {}\n", format_args!("{value}")),
+                number => pr_info!("engine {number}: set {file} {}\n", format_args!("{value}")),
+            }
         }
         Ok(())
     }
