@@ -11,110 +11,59 @@
 use super::units::Family;
 use core::fmt;
 
-/// What is counted for each address family.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Metric {
-    /// Flows in the table. A gauge.
-    NumOfFlows,
-    /// TCP flows in the table. A gauge.
-    NumOfTcpFlows,
-    /// Accelerated TCP flows. A gauge.
-    NumOfAccFlows,
-    /// TCP flows that carried data lately. A gauge.
-    NumOfActFlows,
-    /// Bytes received from the Internet.
-    WanInBytes,
-    /// Bytes sent to the Internet, retransmissions included.
-    WanOutBytes,
-    /// Bytes that came from the local stack, each counted once.
-    LanInBytes,
-    /// Bytes that were given to the local stack.
-    LanOutBytes,
-}
+/// Declares an enum of counters with their number, names and meanings.
+macro_rules! counters {
+    ($(#[$meta:meta])* $enum:ident, $number:ident; $($name:ident: $doc:literal;)*) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+        pub enum $enum { $(#[doc = $doc] $name,)* }
 
-/// Number of [`Metric`]s.
-const METRICS: usize = 8;
+        const $number: usize = [$($doc,)*].len();
 
-impl Metric {
-    /// Every metric, in the order of `stats`.
-    pub const ALL: [Self; METRICS] = [
-        Self::NumOfFlows,
-        Self::NumOfTcpFlows,
-        Self::NumOfAccFlows,
-        Self::NumOfActFlows,
-        Self::WanInBytes,
-        Self::WanOutBytes,
-        Self::LanInBytes,
-        Self::LanOutBytes,
-    ];
+        impl $enum {
+            /// All of them, in the order of `stats`.
+            pub const ALL: [Self; $number] = [$(Self::$name,)*];
 
-    /// The name in `stats`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::NumOfFlows => "NumOfFlows",
-            Self::NumOfTcpFlows => "NumOfTcpFlows",
-            Self::NumOfAccFlows => "NumOfAccFlows",
-            Self::NumOfActFlows => "NumOfActFlows",
-            Self::WanInBytes => "WanInBytes",
-            Self::WanOutBytes => "WanOutBytes",
-            Self::LanInBytes => "LanInBytes",
-            Self::LanOutBytes => "LanOutBytes",
+            /// The name in `stats`.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name),)* }
+            }
+
+            /// What it counts.
+            pub const fn doc(self) -> &'static str {
+                match self { $(Self::$name => $doc,)* }
+            }
         }
-    }
+    };
 }
 
-/// What is counted for all families together. All are cumulative.
-///
-/// Only `NfBypass` is a name of the original. The others must not match what its scripts look for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Event {
-    /// Packets that were left alone because of the short round-trip time of their subnet.
-    NfBypass,
-    /// Sockets that were given our congestion control.
-    SocketsAdopted,
-    /// Sockets that got their own congestion control back while they lived.
-    SocketsHandedBack,
-    /// Sockets that could not be adopted and stayed as they were.
-    AdoptFailures,
-    /// New flows beyond the session limit that passed untouched.
-    OverLimitPassed,
-    /// Packets of new flows beyond the session limit that were refused.
-    OverLimitRefused,
-    /// Packets whose headers were not understood and that passed untouched.
-    UnclassifiedPackets,
-    /// Values written to `/proc/net/appex` that were refused.
-    RejectedWrites,
+counters! {
+    /// What is counted for each address family.
+    Metric, METRICS;
+    NumOfFlows: "flows in the table, now";
+    NumOfTcpFlows: "TCP flows in the table, now";
+    NumOfAccFlows: "accelerated TCP flows, now";
+    NumOfActFlows: "TCP flows that carried data in the last 10 s";
+    WanInBytes: "bytes received by WAN interfaces";
+    WanOutBytes: "bytes sent by WAN interfaces, retransmissions included";
+    LanInBytes: "bytes from the local stack or network to WAN interfaces, retransmissions not included";
+    LanOutBytes: "bytes from WAN interfaces to the local stack or network";
 }
 
-/// Number of [`Event`]s.
-const EVENTS: usize = 8;
-
-impl Event {
-    /// Every event, in the order of `stats`.
-    pub const ALL: [Self; EVENTS] = [
-        Self::NfBypass,
-        Self::SocketsAdopted,
-        Self::SocketsHandedBack,
-        Self::AdoptFailures,
-        Self::OverLimitPassed,
-        Self::OverLimitRefused,
-        Self::UnclassifiedPackets,
-        Self::RejectedWrites,
-    ];
-
-    /// The name in `stats`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::NfBypass => "NfBypass",
-            Self::SocketsAdopted => "SocketsAdopted",
-            Self::SocketsHandedBack => "SocketsHandedBack",
-            Self::AdoptFailures => "AdoptFailures",
-            Self::OverLimitPassed => "OverLimitPassed",
-            Self::OverLimitRefused => "OverLimitRefused",
-            Self::UnclassifiedPackets => "UnclassifiedPackets",
-            Self::RejectedWrites => "RejectedWrites",
-        }
-    }
+counters! {
+    /// What is counted for all families together. All are cumulative.
+    ///
+    /// Only `NfBypass` is a name of the original. The others must not match what its scripts look
+    /// for.
+    Event, EVENTS;
+    NfBypass: "packets that were left alone because of the short round-trip time of their subnet";
+    SocketsAdopted: "sockets that were given our congestion control";
+    SocketsHandedBack: "sockets that got their own congestion control back while they lived";
+    AdoptFailures: "sockets that could not be adopted and stayed as they were";
+    OverLimitPassed: "new flows beyond the session limit that passed untouched";
+    OverLimitRefused: "packets of new flows beyond the session limit that were refused";
+    UnclassifiedPackets: "packets whose headers were not understood and that passed untouched";
+    RejectedWrites: "values written to /proc/net/appex that were refused";
 }
 
 /// A counter that is kept.

@@ -54,15 +54,15 @@ scalars! {
     // Files of their own.
     TcpAccEnable = File "tcpAccEnable", Kind::Bool, 1, Active,
         "1 accelerates TCP; 0 hands every accelerated connection back";
-    TrackRandomLoss = File "trackRandomLoss", Kind::Bool, 1, Stored,
+    TrackRandomLoss = File "trackRandomLoss", Kind::Bool, 1, Active,
         "1 tells random loss from congestion (configuration key advacc)";
     AdvAccEnable = File "advAccEnable", Kind::Bool, 0, Stored,
         "1 also speeds up inbound transfers (configuration key advinacc)";
-    ConservMode = File "conservMode", Kind::Bool, 0, Stored,
+    ConservMode = File "conservMode", Kind::Bool, 0, Active,
         "1 is the conservative congestion control mode (configuration key csvmode)";
     SubnetAccEnable = File "subnetAccEnable", Kind::Bool, 0, Active,
         "1 also accelerates peers in the same subnet";
-    MaxTxEnable = File "maxTxEnable", Kind::Bool, 0, Stored,
+    MaxTxEnable = File "maxTxEnable", Kind::Bool, 0, Active,
         "1 is the maximum transmit mode (configuration key maxmode)";
     ShaperEnable = File "shaperEnable", Kind::Bool, 1, Stored,
         "1 sends at wanKbps and receives at wanInKbps; 0 estimates both from live traffic";
@@ -104,7 +104,7 @@ scalars! {
     // Lines of `cmd`.
     InitialCwndWan = Cmd "initialCwndWan", INITIAL_CWND, 22, Active,
         "first congestion window towards WAN peers, in packets";
-    MaxCwndWan = Cmd "maxCwndWan", WINDOW, 0, Stored,
+    MaxCwndWan = Cmd "maxCwndWan", WINDOW, 0, Active,
         "largest congestion window towards WAN peers, in packets; 0 is no cap";
     InitialCwndLan = Cmd "initialCwndLan", INITIAL_CWND, 1024, Active,
         "first congestion window towards LAN peers, in packets";
@@ -112,13 +112,13 @@ scalars! {
         "largest advertised window towards WAN peers, in packets; 0 is no cap";
     MaxAdvWinLan = Cmd "maxAdvWinLan", WINDOW, 60, Stored,
         "largest advertised window towards LAN peers, in packets; 0 is no cap";
-    MaxTxEffectiveMs = Cmd "maxTxEffectiveMS", uint(0, u32::MAX as u64), 0, Stored,
+    MaxTxEffectiveMs = Cmd "maxTxEffectiveMS", uint(0, u32::MAX as u64), 0, Active,
         "how long maximum transmit mode lasts in a connection, in ms; 0 is to its end";
-    MaxTxMinSsThresh = Cmd "maxTxMinSsThresh", WINDOW, 1_048_575, Stored,
+    MaxTxMinSsThresh = Cmd "maxTxMinSsThresh", WINDOW, 1_048_575, Active,
         "lowest slow-start threshold in maximum transmit mode, in packets";
-    MaxAccFlowTxKbps = Cmd "maxAccFlowTxKbps", KBPS, 0, Stored,
+    MaxAccFlowTxKbps = Cmd "maxAccFlowTxKbps", KBPS, 0, Active,
         "rate limit of one accelerated connection in kbit/s; 0 is none";
-    BypassOverFlows = Cmd "bypassOverFlows", Kind::Bool, 1, Active,
+    BypassOverFlows = Cmd "bypassOverFlows", Kind::Bool, 1, Stored,
         "over the session limit: 1 passes new connections untouched, 0 refuses them";
     L2wQLimit = Cmd "l2wQLimit", Kind::Pair { min: 0, max: u32::MAX }, pack(256, 2048), Stored,
         "LAN to WAN queue limit in packets: buffer pool full, buffer pool idle";
@@ -126,11 +126,11 @@ scalars! {
         "WAN to LAN queue limit in packets: buffer pool full, buffer pool idle";
     RetranWaitListMs = Cmd "retranWaitListMS", TIMER_MS, 32, Stored,
         "wait without acknowledgement before an early retransmission, in ms";
-    HalfCwndMinSRtt = Cmd "halfCwndMinSRtt", TIMER_MS, 500, Stored,
+    HalfCwndMinSRtt = Cmd "halfCwndMinSRtt", TIMER_MS, 500, Active,
         "smoothed round-trip time from which loss may be real congestion, in ms";
-    HalfCwndLossRateShift = Cmd "halfCwndLossRateShift", uint(0, 16), 3, Stored,
+    HalfCwndLossRateShift = Cmd "halfCwndLossRateShift", uint(0, 16), 3, Active,
         "loss rate from which loss may be real congestion, as N of 1/2^N (3 is 12.5 %)";
-    HalfCwndLowLimit = Cmd "halfCwndLowLimit", WINDOW, 0, Stored,
+    HalfCwndLowLimit = Cmd "halfCwndLowLimit", WINDOW, 0, Active,
         "window below which that halving stops, in packets";
     TcpOnly = Cmd "tcpOnly", Kind::Bool, 1, Active,
         "1 tracks TCP only; 0 tracks other protocols too, without accelerating them";
@@ -166,7 +166,7 @@ scalars! {
         "1 handles IPv4 only";
     Ipv6Only = Cmd "ipv6Only", Kind::Bool, 0, Active,
         "1 handles IPv6 only; with ipv4Only=1 too, nothing is handled";
-    ShortRttMs = Cmd "shortRttMS", uint(0, 60_000), 0, Active,
+    ShortRttMs = Cmd "shortRttMS", uint(0, 60_000), 0, Stored,
         "a subnet with a peer nearer than this, in ms, is not accelerated from then on; 0 is off";
     SynRetranMs = Cmd "synRetranMS", TIMER_MS, 0, Stored,
         "wait before a SYN is sent again, in ms; 0 is the kernel's own";
@@ -208,15 +208,15 @@ macro_rules! texts {
 texts! {
     WanIf = File "wanIf", Kind::Interfaces, Active,
         "WAN interfaces: names and patterns; write +name, -name, a whole list, or nothing to detach all";
-    LanIf = File "lanIf", Kind::Interfaces, Active,
+    LanIf = File "lanIf", Kind::Interfaces, Stored,
         "LAN interfaces, written like wanIf";
-    LanSegment = Cmd "lanSegment", Kind::LanSegments, Active,
+    LanSegment = Cmd "lanSegment", Kind::LanSegments, Stored,
         "IPv4 networks on the LAN side, which are not accelerated";
-    LanSegmentV6 = Cmd "lanSegmentV6", Kind::LanSegmentsV6, Active,
+    LanSegmentV6 = Cmd "lanSegmentV6", Kind::LanSegmentsV6, Stored,
         "IPv6 networks on the LAN side, which are not accelerated";
     UdpTun = Cmd "udptun", Kind::Text { max: 255 }, Stored,
         "UDP tunnel description of the original";
-    ShortRttBypass = Cmd "shortRttBypass", Kind::AccRules, Active,
+    ShortRttBypass = Cmd "shortRttBypass", Kind::AccRules, Stored,
         "networks that are always (after acc) or never (after noacc) accelerated, whatever their round-trip time";
     PcapFilterSplit = Cmd "pcapFilterSplit", Kind::Text { max: 255 }, Stored,
         "capture filter of the original";

@@ -7,3 +7,5 @@
 
 #[path = "../../../src/model/mod.rs"]
 pub mod model;
+
+pub mod reference;

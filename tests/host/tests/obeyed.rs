@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A setting is documented as obeyed exactly if the module reads it.
+
+use appex_model::model::settings::{self, Effect, Slot};
+use std::fs;
+use std::path::Path;
+
+/// Settings that the module reads in another way than by their key, and what it does then.
+const INDIRECT: [(&str, &str); 18] = [
+    ("tcpAccEnable", ".tcp_acc"),
+    ("subnetAccEnable", ".subnet_acc"),
+    ("tcpOnly", ".tcp_only"),
+    ("ipv4Only", ".handles("),
+    ("ipv6Only", ".handles("),
+    ("initialCwndWan", ".initial_cwnd_wan"),
+    ("initialCwndLan", ".initial_cwnd_lan"),
+    ("flowShortTimeout", ".flow_short_timeout"),
+    ("shortRttMS", ".short_rtt"),
+    ("engine", ".limits"),
+    ("bypassOverFlows", "Admit::Refuse"),
+    ("shaperEnable", ".shaper"),
+    ("wanKbps", ".wan_kbps"),
+    ("wanInKbps", ".wan_in_kbps"),
+    ("lanSegment", ".rule_for("),
+    ("lanSegmentV6", ".rule_for("),
+    ("shortRttBypass", ".rule_for("),
+    ("logLevel", "Key::LogLevel"),
+];
+
+/// The module's wiring: what stands in `src`, and the two files of `src/proc` that obey settings
+/// themselves instead of only keeping them.
+fn wiring() -> String {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../src");
+    let mut text = String::new();
+    for entry in fs::read_dir(&src).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "rs") {
+            text += &fs::read_to_string(path).unwrap();
+        }
+    }
+    text + &fs::read_to_string(src.join("proc/directory.rs")).unwrap()
+}
+
+#[test]
+fn what_is_documented_as_obeyed_is_read_and_the_rest_is_not() {
+    let wiring = wiring();
+    let mut wrong = Vec::new();
+    for spec in settings::specs() {
+        let direct = match spec.slot {
+            Slot::Scalar(key) => format!("Key::{key:?}"),
+            Slot::Text(key) => format!("TextKey::{key:?}"),
+            Slot::Special => continue,
+        };
+        let names_key = wiring.match_indices(&direct).any(|(at, name)| {
+            let next = wiring[at + name.len()..].chars().next();
+            next.is_none_or(|next| !next.is_alphanumeric())
+        });
+        let read = names_key
+            || INDIRECT
+                .iter()
+                .any(|(name, sign)| *name == spec.name && wiring.contains(sign));
+        if read != (spec.effect == Effect::Active) {
+            wrong.push(format!("{}: read by the module: {read}", spec.name));
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "set these to Active or Stored in src/model/settings/registry.rs, then run \
+         `cargo run --bin update-reference`: {wrong:#?}"
+    );
+}
