@@ -105,7 +105,9 @@ impl Algorithm for Flow {
         let engine = context.map_or(0, |adoption| adoption.engine);
         let settings = settings(engine);
         let initial = context.map_or(settings.initial_cwnd, |adoption| adoption.initial_cwnd);
-        let fresh = socket.data_segs_out() == 0;
+        // The first data counts as sent before it passes the hook: nothing outstanding and nothing
+        // acknowledged (but perhaps the SYN) is what a fresh connection looks like.
+        let fresh = socket.packets_out() == 0 && socket.bytes_acked() <= 1;
         let start = Start {
             now_us: socket.mstamp_us(),
             cwnd: if fresh { initial.max(socket.cwnd()) } else { socket.cwnd() },

@@ -14,6 +14,8 @@ far python3 "$HERE/traffic.py" serve 5005 "$BYTES" >/dev/null &
 until_true 10 sh -c 'ss -tlnH | grep -q :5001 && ip netns exec far ss -tlnH | grep -q :5005'
 load
 put wanIf wan0
+# The interface counts what it is given: without offloads that is what leaves.
+ethtool -K wan0 tso off gso off gro off >/dev/null
 fetch() { client python3 "$HERE/traffic.py" fetch "$@" "$BYTES" >/dev/null; }
 device_bytes() { cat "/sys/class/net/wan0/statistics/$1"; }
 
@@ -27,7 +29,7 @@ near() { # NAME WANT GOT: the interface also counts 14 bytes a frame and ARP
 	fi
 }
 near "WanOutBytes is what left" "$tx" "$(stat_of WanOutBytes)"
-at_least "WanInBytes is what came" 2000 "$(stat_of WanInBytes)"
+at_least "WanInBytes is what came" 500 "$(stat_of WanInBytes)"
 same "V4WanOutBytes has all of it" "$(stat_of WanOutBytes)" "$(stat_of V4WanOutBytes)"
 same "nothing was IPv6" 0 "$(stat_of V6WanOutBytes)"
 # A clean path: nothing is sent twice, or hardly.
@@ -95,9 +97,9 @@ check "and expire" until_true 20 \
 put wanIf "new* wan0"
 counts() { # NAME: traffic over interface NAME is counted
 	local before
-	before=$(stat_of WanOutBytes)
+	before=$(stat_of V4WanOutBytes)
 	ping -qc 2 -i 0.2 10.7.0.2 >/dev/null 2>&1 || true
-	[ "$(stat_of WanOutBytes)" -gt "$before" ]
+	[ "$(stat_of V4WanOutBytes)" -gt "$before" ]
 }
 ip netns add late
 ip link add new0 type veth peer name peer0 netns late

@@ -75,7 +75,7 @@ refused() { # FILE VALUE
 	refuse "$1 refuses '${2:0:40}'" put "$1" "$2"
 	after=$(get "$1")
 	same "$1 is unchanged by '${2:0:40}'" "$before" "$after"
-	check "the log names $1" grep -q "$1" <(dmesg)
+	check "the log names $1" sh -c "dmesg | grep -q '$1'"
 }
 refused tcpAccEnable 2
 refused tcpAccEnable -1
