@@ -16,6 +16,7 @@ IF_PATTERN_MAX=31
 IF_ENTRIES_MAX=256
 IF_NAME='^[A-Za-z0-9._@][A-Za-z0-9._@-]*$'
 IF_PATTERN='^([A-Za-z0-9._@*?]|\[[!^]?[A-Za-z0-9._@-]+\])([A-Za-z0-9._@*?-]|\[[!^]?[A-Za-z0-9._@-]+\])*$'
+U32_MAX=4294967295
 # One page: the largest write the engine takes.
 TEXT_MAX=4096
 

@@ -36,7 +36,6 @@ config_parse() {
 	local line number=0
 	while IFS= read -r line || [[ -n $line ]]; do
 		number=$((number + 1))
-		line=${line%$'\r'}
 		((number > 1)) || line=${line#$'\xef\xbb\xbf'}
 		config_line "$line" "$number"
 	done <"$CONFIG_FILE"

@@ -9,6 +9,9 @@
 UNLOAD_TIMEOUT=30
 UNLOAD_PATIENCE=6
 
+# The lines of the file cmd last read, by key.
+declare -gA CMD=()
+
 # engine_running: the two signs users were taught, the directory and lsmod.
 engine_running() {
 	[[ -d $APPEX_PROC ]] || module_loaded
@@ -230,8 +233,8 @@ file_read() {
 # name does not belong to the name.
 cmd_read() {
 	local line name
-	declare -gA CMD=()
 	local -a lines=()
+	CMD=()
 	{ mapfile -t lines <"$1/cmd"; } 2>/dev/null || {
 		warn "Loading $PRODUCT failed: failed to locate $1/cmd"
 		return 1

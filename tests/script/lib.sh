@@ -10,7 +10,9 @@ setup() {
 	export FAKE_STATE=$T/state
 	export APPEX_ROOT=$T/appex APPEX_PROC=$T/proc/appex APPEX_RUN=$T/run APPEX_PPP=$T/ppp
 	mkdir -p "$FAKE_STATE" "$APPEX_ROOT"/{bin,etc,log} "$T/proc" "$APPEX_RUN"
-	cp -r "$SCRIPTS/lotServer.sh" "$SCRIPTS/lib" "$APPEX_ROOT/bin/"
+	cp "$SCRIPTS/lotServer.sh" "$APPEX_ROOT/bin/"
+	mkdir "$APPEX_ROOT/bin/lib"
+	cp "$SCRIPTS"/lib/*.sh "$APPEX_ROOT/bin/lib/"
 	LOT=$APPEX_ROOT/bin/lotServer.sh
 	CONF=$APPEX_ROOT/etc/config
 	RECORD=$APPEX_ROOT/etc/.offload
@@ -104,4 +106,25 @@ fault() {
 	local file=$1
 	shift
 	printf '%s\n' "$@" >"$FAKE_STATE/$file"
+}
+
+# with_parts CODE: runs CODE in a shell that has the script's parts, for tests of
+# one function; STATUS, OUT and ERR as with run_lot.
+with_parts() {
+	STATUS=0
+	# shellcheck disable=SC2016 # for the inner shell
+	SELF=$LOT bash -c 'set -euo pipefail
+		for part in common keys check config offload device engine system report stats commands; do
+			. "$APPEX_ROOT/bin/lib/$part.sh"
+		done
+		eval "$1"' with_parts "$1" >"$T/out" 2>"$T/err" || STATUS=$?
+	OUT=$(<"$T/out") ERR=$(<"$T/err")
+}
+
+# untouched: nothing was loaded, no device changed, no record written.
+untouched() {
+	absent "$FAKE_STATE/loads"
+	absent "$RECORD"
+	absent "$APPEX_ROOT/etc/.runconfig"
+	absent "$APPEX_PROC"
 }

@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash disable=SC2016
+#
+# What start changes elsewhere, and installing and removing.
+
+# breaks: test_socket_memory | lib/system.sh | s/((status != 0)) || remove_whole "$RUNCONFIG_FILE"/:/
+# breaks: test_socket_memory_after_kill_9 | lib/system.sh | s/if \[\[ -z $known \]\]; then/if true; then WMEM=()/
+# breaks: test_socket_memory_of_another_boot | lib/system.sh | s/^\t\[\[ $boot == .*/\t:/
+# breaks: test_socket_memory_in_halves | lib/system.sh | s/\[\[ $shrink != \*1 \]\] ||/:;/
+# breaks: test_ppp_links | lib/system.sh | s/\[\[ ! -L $link || .*/:/
+# breaks: test_ppp_hooks | lib/system.sh | s/put "$dir\/wanIf" "$sign$name"/put "$dir\/wanIf" "$name"/
+# breaks: test_ppp_hook_waits_for_a_running_command | lib/system.sh | s/^\tlock 30$/\tlock/
+# breaks: test_reload_keeps_ppp_links | lib/commands.sh | s/if \[\[ ${CONFIG\[accppp\]} == 1 \]\]; then/if false; then/
+# breaks: test_uninstall | lib/commands.sh | s/mapfile -t files <"$MANIFEST_FILE"/files=()/
+# breaks: test_uninstall_leaves_the_rest | lib/commands.sh | s/rmdir -- "$path" 2>\/dev\/null/rm -rf -- "$path"/
+# breaks: test_uninstall_without_a_record | lib/commands.sh | s/if \[\[ ! -f $MANIFEST_FILE .*; then/if false; then/
+# breaks: test_install_keeps_the_configuration | install-local.sh | s/if \[\[ -e $config \]\]; then/if false; then/
+
+test_socket_memory() {
+	export APPEX_SYSCTL=$T/sys
+	mkdir -p "$T"/sys/net/{ipv4,core}
+	printf '4096\t16384\t4194304\n' >"$T/sys/net/ipv4/tcp_wmem"
+	echo 212992 >"$T/sys/net/core/wmem_max"
+	config accif=eth0 'shrinkOSWmem="1 1"'
+	ok_lot start
+	is "$(<"$T/sys/net/ipv4/tcp_wmem")$(<"$T/sys/net/core/wmem_max")" '4096 16384 3276832768'
+	like "$ERR" '*shrinkOSWmem*'
+	ok_lot stop
+	is "$(<"$T/sys/net/ipv4/tcp_wmem")$(<"$T/sys/net/core/wmem_max")" '4096 16384 4194304212992'
+	absent "$APPEX_ROOT/etc/.runconfig"
+}
+
+test_socket_memory_after_kill_9() {
+	config accif=eth0 shrinkOSWmem='"1 0"' "afterLoad=$T/hook"
+	printf '#!/bin/sh\nkill -9 $PPID\n' >"$T/hook"
+	chmod +x "$T/hook"
+	local before
+	# The namespace's own: real kernel setting.
+	before=$(cat /proc/sys/net/ipv4/tcp_wmem)
+	run_lot start
+	is "$STATUS" 137
+	is "$(cat /proc/sys/net/ipv4/tcp_wmem)" $'4096\t16384\t32768'
+	umount "$T/proc"
+	run_lot start
+	is "$STATUS" 137
+	umount "$T/proc"
+	ok_lot stop
+	is "$(cat /proc/sys/net/ipv4/tcp_wmem)" "$before"
+}
+
+test_socket_memory_of_another_boot() {
+	local before
+	before=$(cat /proc/sys/net/ipv4/tcp_wmem)
+	printf '%s\n' '# boot 1-2-3' 'net/ipv4/tcp_wmem 4096 4096 4096' >"$APPEX_ROOT/etc/.runconfig"
+	run_lot stop
+	is "$STATUS" 1
+	is "$(cat /proc/sys/net/ipv4/tcp_wmem)" "$before"
+}
+
+test_socket_memory_in_halves() {
+	export APPEX_SYSCTL=$T/sys
+	mkdir -p "$T"/sys/net/{ipv4,core}
+	echo '1 2 3' >"$T/sys/net/ipv4/tcp_wmem"
+	echo 9999 >"$T/sys/net/core/wmem_max"
+	config accif=eth0 'shrinkOSWmem="1 0"' 'shrinkOSWmemValue="4096 8192 65536"'
+	ok_lot start
+	is "$(<"$T/sys/net/ipv4/tcp_wmem") $(<"$T/sys/net/core/wmem_max")" '4096 8192 65536 9999'
+	# The second half joins in the record; then all goes back at reload.
+	config accif=eth0 shrinkOSWmem=1 shrinkOSWmemMax=70000
+	ok_lot reload
+	is "$(<"$T/sys/net/ipv4/tcp_wmem") $(<"$T/sys/net/core/wmem_max")" '4096 16384 32768 70000'
+	config accif=eth0
+	ok_lot reload
+	is "$(<"$T/sys/net/ipv4/tcp_wmem") $(<"$T/sys/net/core/wmem_max")" '1 2 3 9999'
+	absent "$APPEX_ROOT/etc/.runconfig"
+}
+
+test_ppp_links() {
+	mkdir -p "$T"/ppp/{ip-up.d,ip-down.d}
+	echo mine >"$T/ppp/ip-up.local"
+	config accif=eth0 accppp=1
+	ok_lot start
+	like "$ERR" "*$T/ppp/ip-up.local is not ours and stays as it is*"
+	is "$(readlink "$T/ppp/ip-up.d/pppup")" "$LOT"
+	is "$(readlink "$T/ppp/ip-down.d/pppdown")" "$LOT"
+	is "$(readlink "$T/ppp/ip-down.local")" "$LOT"
+	is "$(<"$T/ppp/ip-up.local")" mine
+	config accif=eth0
+	ok_lot reload
+	absent "$T/ppp/ip-up.d/pppup"
+	config accif=eth0 accppp=1
+	ok_lot reload
+	exists "$T/ppp/ip-up.d/pppup"
+	ok_lot stop
+	absent "$T/ppp/ip-up.d/pppup"
+	absent "$T/ppp/ip-down.d/pppdown"
+	absent "$T/ppp/ip-down.local"
+	is "$(<"$T/ppp/ip-up.local")" mine
+}
+
+test_ppp_hooks() {
+	mkdir -p "$T"/ppp/{ip-up.d,ip-down.d}
+	config accif=eth0 accppp=1
+	ok_lot start
+	"$T/ppp/ip-up.d/pppup" ppp0 /dev/tty 115200 10.0.0.1 10.0.0.2
+	is "$(in_engine wanIf)" 'eth0 ppp0'
+	IFNAME=ppp1 "$T/ppp/ip-up.local"
+	is "$(in_engine wanIf)" 'eth0 ppp0 ppp1'
+	"$T/ppp/ip-down.d/pppdown" ppp0
+	is "$(in_engine wanIf)" 'eth0 ppp1'
+	# The slip of the original's helper, and a name that is configured itself.
+	"$T/ppp/ip-up.local" '$+ppp0'
+	"$T/ppp/ip-up.local" 'ppp*'
+	"$T/ppp/ip-down.local" eth0
+	is "$(in_engine wanIf)" 'eth0 ppp1'
+	cp "$T/ppp/ip-up.local" "$T/unused" 2>/dev/null
+	ln -s "$LOT" "$T/pppup"
+	ok_lot stop
+	"$T/pppup" ppp0 || fail 'a hook must not fail while stopped'
+}
+
+test_ppp_hook_waits_for_a_running_command() {
+	config accif=eth0 accppp=1 engineNum=1
+	ln -s "$LOT" "$T/pppup"
+	fault load 'late 2'
+	"$LOT" start >/dev/null 2>&1 &
+	for _ in {1..50}; do
+		[[ ! -e $FAKE_STATE/loads ]] || break
+		sleep 0.1
+	done
+	"$T/pppup" ppp3 >"$T/out" 2>&1 || :
+	wait $!
+	is "$(in_engine wanIf)" 'eth0 ppp3'
+}
+
+test_reload_keeps_ppp_links() {
+	veth ppp0
+	config accif=eth0 accppp=1
+	ok_lot start
+	is "$(in_engine wanIf)" 'eth0 ppp0'
+	config accif=eth1 accppp=1
+	ok_lot reload
+	is "$(in_engine wanIf)" 'eth1 ppp0'
+}
+
+# installed: by install-local.sh into a root of its own, with a module that
+# names a kernel that does not exist.
+installed() {
+	rm -rf "$APPEX_ROOT"
+	echo module >"$T/appex.ko"
+	mkdir -p "$T/tree/scripts" "$T/tree/etc"
+	cp -r "$SCRIPTS/." "$T/tree/scripts/"
+	cp "$HERE/../../etc/config" "$T/tree/etc/"
+	# The host's module directories must stay clean.
+	mkdir -p "$T/modules"
+	mount --bind "$T/modules" /lib/modules
+	KVER=0.0-test "$T/tree/scripts/install-local.sh" "$T/appex.ko" >"$T/out" 2>&1 || fail "$(<"$T/out")"
+}
+
+test_uninstall() {
+	mkdir -p /lib/modules
+	installed
+	exists "$APPEX_ROOT/bin/lib/offload.sh"
+	exists /lib/modules/0.0-test/updates/appex.ko
+	sed -i 's/^accif=.*/accif="eth0"/' "$CONF"
+	veth eth0
+	echo 'gso="0"' >>"$CONF"
+	ok_lot start
+	is "$(feature eth0 tcp-segmentation-offload)" off
+	echo capture >"$APPEX_ROOT/log/x.pcap"
+	ok_lot uninstall
+	is "$OUT" 'Uninstallation done!'
+	is "$(feature eth0 tcp-segmentation-offload)" on
+	absent "$APPEX_PROC"
+	absent "$APPEX_ROOT"
+	absent /lib/modules/0.0-test/updates/appex.ko
+}
+
+test_uninstall_leaves_the_rest() {
+	mkdir -p /lib/modules
+	installed
+	echo precious >"$APPEX_ROOT/bin/mine"
+	ok_lot uninst
+	like "$ERR" "*$APPEX_ROOT/bin/ is not empty and stays*"
+	is "$(find "$APPEX_ROOT" -type f)" "$APPEX_ROOT/bin/mine"
+}
+
+test_uninstall_without_a_record() {
+	config accif=eth0
+	run_lot uninstall
+	is "$STATUS" 1
+	like "$ERR" '*No record of an installation*uninstall -f*'
+	exists "$LOT"
+	ok_lot uninstall -f
+	absent "$APPEX_ROOT"
+}
+
+test_install_keeps_the_configuration() {
+	mkdir -p /lib/modules
+	installed
+	echo '# mine' >>"$CONF"
+	KVER=0.0-test "$T/tree/scripts/install-local.sh" "$T/appex.ko" >"$T/out"
+	like "$(<"$CONF")" '*# mine'
+	like "$(<"$T/out")" "Kept the configuration $CONF*"
+	# The record of both installations removes everything.
+	ok_lot uninstall
+	absent "$APPEX_ROOT"
+}
+
+test_install_for_a_package() {
+	echo module >"$T/appex.ko"
+	APPEX_ROOT=/appex DESTDIR=$T/dest KVER=1.2-3 "$SCRIPTS/install-local.sh" "$T/appex.ko" >"$T/out" 2>&1 || {
+		[[ ! -e $SCRIPTS/../etc/config ]] || fail "$(<"$T/out")"
+	}
+	exists "$T/dest/appex/bin/lib/commands.sh"
+	exists "$T/dest/lib/modules/1.2-3/updates/appex.ko"
+	absent /appex/bin/lotServer.sh
+}
