@@ -122,6 +122,16 @@ u32 appex_skb_gso_segs(const struct sk_buff *skb)
 	return skb_is_gso(skb) ? skb_shinfo(skb)->gso_segs : 1;
 }
 
+/*
+ * A packet that has been through a device's queue has a link header set. Virtual
+ * devices (VRF, ipvlan) send such packets through LOCAL_OUT again, possibly from
+ * softirq without the socket's lock.
+ */
+bool appex_skb_from_transport(const struct sk_buff *skb)
+{
+	return !skb_mac_header_was_set(skb) && !skb->skb_iif;
+}
+
 int appex_skb_iif(const struct sk_buff *skb)
 {
 	return skb->skb_iif;

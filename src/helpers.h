@@ -40,6 +40,7 @@ u32 appex_hz(void);
 
 int appex_skb_copy_bits(const struct sk_buff *skb, u32 offset, void *to, u32 len);
 u32 appex_skb_gso_segs(const struct sk_buff *skb);
+bool appex_skb_from_transport(const struct sk_buff *skb);
 int appex_skb_iif(const struct sk_buff *skb);
 struct sock *appex_skb_full_sk(const struct sk_buff *skb);
 

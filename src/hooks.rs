@@ -14,7 +14,7 @@ use crate::model::flow::wire_len;
 use crate::model::settings::Hot;
 use crate::model::stats::{Counter, Event, Metric};
 use crate::model::units;
-use crate::state::{State, STATE};
+use crate::state::{Engine, State, STATE};
 use crate::sys::net_device::Device;
 use crate::sys::netfilter::{Family, Hooks, LocalOut};
 use crate::sys::skb;
@@ -27,6 +27,7 @@ pub(crate) struct Engines;
 struct Met<'a> {
     state: &'a State,
     number: u32,
+    engine: &'a Engine,
     hot: Hot,
     packet: Packet,
     wire: u64,
@@ -61,6 +62,7 @@ impl<'a> Met<'a> {
         Some(Met {
             state,
             number,
+            engine,
             hot,
             packet,
             wire: wire_len(&packet, segments),
@@ -102,11 +104,12 @@ impl Hooks for Engines {
         if !again {
             met.count(Metric::LanInBytes);
         }
-        if !met.hot.tcp_acc || congestion::control().controls(&socket) || !socket.is_established() {
+        if !met.hot.tcp_acc || congestion::control().controls(&socket) || !socket.can_send() {
             return;
         }
         let onlink = met.peer_is_onlink(out);
-        if onlink && !met.hot.subnet_acc {
+        let rule = met.engine.settings.rule_for(packet.dest);
+        if !rule.unwrap_or(met.hot.subnet_acc || !onlink) {
             return;
         }
         let adoption = Adoption {

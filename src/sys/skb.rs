@@ -69,13 +69,18 @@ impl<'a> Packet<'a> {
     /// # Safety
     ///
     /// The packet must be met in LOCAL_OUT before any hook that could have
-    /// queued it: only there is a TCP packet of a socket with these ports
-    /// always sent under that socket's lock, by this very context.
+    /// queued it: only there is a TCP packet that comes straight from the
+    /// socket with these ports (checked here) sent under that socket's lock,
+    /// by this very context.
     pub(in crate::sys) unsafe fn sending_socket(
         &self,
         local_port: u16,
         remote_port: u16,
     ) -> Option<Socket<'_>> {
+        // SAFETY: Valid by the type invariant.
+        if !unsafe { c::appex_skb_from_transport(self.skb) } {
+            return None;
+        }
         // SAFETY: Valid by the type invariant.
         let sk = unsafe { c::appex_skb_full_sk(self.skb) };
         if sk.is_null() {

@@ -131,6 +131,10 @@ fn only_the_first_fragment_has_ports() {
     assert!(whole(&bytes).is_ok());
     bytes[7] = 1;
     assert_eq!(whole(&bytes), Err(Skip::Fragment));
+    (bytes[6], bytes[7]) = (0x10, 0); // The highest bit of the offset.
+    assert_eq!(whole(&bytes), Err(Skip::Fragment));
+    bytes[6] = 0x40; // Do not fragment.
+    assert!(whole(&bytes).is_ok());
 
     let fragment = |offset: u8| {
         let mut rest = vec![TCP, 0, 0, offset, 0, 0, 0, 1];

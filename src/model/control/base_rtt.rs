@@ -22,7 +22,11 @@ pub(super) struct BaseRtt {
     recent: [u32; 2],
     recent_end_us: u64,
     recent_count: u8,
-    noise_us: u32,
+    /// Mean difference of consecutive samples, times 16.
+    jitter_q4: u32,
+    last_rtt_us: u32,
+    spread_us: u32,
+    seen_us: u64,
 }
 
 impl BaseRtt {
@@ -38,7 +42,10 @@ impl BaseRtt {
             recent: [u32::MAX; 2],
             recent_end_us: 0,
             recent_count: 0,
-            noise_us: 0,
+            jitter_q4: 0,
+            last_rtt_us: 0,
+            spread_us: 0,
+            seen_us: now_us,
         }
     }
 
@@ -56,6 +63,17 @@ impl BaseRtt {
         }
         if let Some(first) = self.buckets.first_mut() {
             *first = (*first).min(rtt);
+        }
+        if self.last_rtt_us != 0 {
+            // EWMA of 1/16, as the kernel's own jitter of RTP: about one loss event's worth of samples.
+            let step = rtt.abs_diff(self.last_rtt_us);
+            self.jitter_q4 = self.jitter_q4.saturating_sub(self.jitter_q4 / 16).saturating_add(step);
+        }
+        self.last_rtt_us = rtt;
+        // A thirty-second above the base still counts as having seen it.
+        let near = self.base().unwrap_or(rtt);
+        if rtt <= near.saturating_add(near / 32).saturating_add(self.noise()) {
+            self.seen_us = now_us;
         }
         if now_us >= self.recent_end_us && self.recent_count >= MIN_SAMPLES {
             self.recent.rotate_right(1);
@@ -90,12 +108,40 @@ impl BaseRtt {
         }
     }
 
-    /// Tells what a queue reading is like while our queue is empty: the noise floor of [`BaseRtt::queue`].
-    pub(super) fn note_empty(&mut self, queue_us: u32) {
+    /// Noise floor of [`BaseRtt::queue`]. A queue changes little from one packet to the next, jitter does not care: with normal
+    /// jitter a short-term minimum lies up to two mean differences above the long-term one.
+    fn noise(&self) -> u32 {
+        let base = self.base().unwrap_or(0);
+        (self.jitter_q4 / 8).min(base / 2)
+    }
+
+    /// Tells the mean round trip while our queue is empty.
+    pub(super) fn note_empty(&mut self, mean_us: u32) {
+        let base = self.base().unwrap_or(mean_us);
+        let spread = mean_us.saturating_sub(base).min(base);
         // EWMA of 1/4: a few drain phases teach it, one outlier does not.
-        self.noise_us = (self.noise_us / 4)
-            .saturating_mul(3)
-            .saturating_add(queue_us / 4);
+        self.spread_us = mix(self.spread_us, spread);
+    }
+
+    /// The base has not been seen for half of the window's length: others keep the queue filled, or the path is longer now.
+    pub(super) fn is_stale(&self, now_us: u64) -> bool {
+        now_us.saturating_sub(self.seen_us) > BUCKET_US.saturating_mul(BUCKETS as u64) / 2
+    }
+
+    /// Puts off the next staleness.
+    pub(super) fn refreshed(&mut self, now_us: u64) {
+        self.seen_us = now_us;
+    }
+
+    /// Mean round trip while our queue is empty.
+    pub(super) fn typical(&self) -> Option<u32> {
+        self.base().map(|base| base.saturating_add(self.spread_us))
+    }
+
+    /// Whether the bottleneck holds any queue at all: a finer test than [`BaseRtt::threshold`], for judging loss.
+    pub(super) fn is_loaded(&self) -> bool {
+        let base = self.base().unwrap_or(0);
+        self.queue() > (base / 32).max(1_000).saturating_add(self.noise())
     }
 
     /// Queue delay from which on a standing queue is believed: an eighth of the base (half the latency goal) and at least
@@ -104,11 +150,14 @@ impl BaseRtt {
         let base = self.base().unwrap_or(0);
         (base / 8)
             .max(2_000)
-            .saturating_add(self.noise_us.min(base / 2))
+            .saturating_add(self.noise())
     }
+}
 
-    /// Noise floor of the queue reading.
-    pub(super) fn noise(&self) -> u32 {
-        self.noise_us
-    }
+/// EWMA of 1/4.
+fn mix(old: u32, new: u32) -> u32 {
+    (old / 4)
+        .saturating_mul(3)
+        .saturating_add(new / 4)
+        .saturating_add((old % 4).max(new % 4))
 }

@@ -3,40 +3,41 @@
 //! The rate at which the path takes packets from us, lost ones included.
 //!
 //! With loss behind the bottleneck, delivered = (1 - p) x sent until sent reaches the capacity, so what must be known is the
-//! *send-side* capacity. Each rate sample gives two bounds of it: delivered plus lost (too high while a buffer overflows) and
-//! delivered / (1 - p) with `p` the loss rate seen below capacity (noisy). The smaller of the two is neither.
+//! *send-side* capacity. It is not a windowed maximum: while a flow sends at its estimate, no sample can exceed it but by
+//! noise, and a maximum would collect the noise. The estimate rises by samples only while growing or probing, and is
+//! corrected in both directions by the mean rate of rounds in which the bottleneck was seen busy.
 
-/// Maximum over the current and the previous probing cycle.
+/// Corrections up to this share of the estimate are smoothed: they are the size of the noise.
+const SMOOTH_SHARE: u64 = 16;
+
+/// Estimate, payload bytes per second.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Capacity {
-    current: u64,
-    previous: u64,
+    rate: u64,
 }
 
 impl Capacity {
-    /// The estimate, bytes per second; zero before the first sample.
+    /// The estimate; zero before the first sample.
     pub(super) fn get(&self) -> u64 {
-        self.current.max(self.previous)
+        self.rate
     }
 
-    /// Takes a sample. While the application limits us a sample is a lower bound only.
-    pub(super) fn update(&mut self, sample: u64, app_limited: bool) {
-        if !app_limited || sample >= self.get() {
-            self.current = self.current.max(sample);
+    /// A sample taken while sending faster than the estimate.
+    pub(super) fn raise(&mut self, sample: u64) {
+        self.rate = self.rate.max(sample);
+    }
+
+    /// Mean rate of a round in which the bottleneck was busy all the time.
+    pub(super) fn measured(&mut self, rate: u64) {
+        if rate.abs_diff(self.rate) > self.rate / SMOOTH_SHARE {
+            self.rate = rate;
+        } else {
+            self.rate = self.rate.saturating_add(rate) / 2;
         }
     }
 
-    /// Starts a new cycle: the maximum of the cycle before the last one is forgotten.
-    pub(super) fn rotate(&mut self) {
-        if self.current != 0 {
-            self.previous = self.current;
-            self.current = 0;
-        }
-    }
-
-    /// Replaces the history by a measurement that is known to be better.
+    /// Replaces the estimate.
     pub(super) fn reset(&mut self, rate: u64) {
-        self.current = rate;
-        self.previous = 0;
+        self.rate = rate;
     }
 }

@@ -136,10 +136,12 @@ impl LossSplit {
                 .unwrap_or(0),
         )
         .min(DISPERSION_MAX_Q4);
-        // EWMA of 1/8: the index of a single round scatters by itself.
-        self.dispersion_q4 = (self.dispersion_q4 / 8)
-            .saturating_mul(7)
-            .saturating_add(index_q4 / 8)
+        // EWMA of 1/8, because the index of a single round scatters by itself; upwards of 1/4: a burst is rare and says much.
+        let (keep, share) = if index_q4 > self.dispersion_q4 { (3, 4) } else { (7, 8) };
+        self.dispersion_q4 = (self.dispersion_q4.saturating_mul(keep))
+            .saturating_add(index_q4)
+            .checked_div(share)
+            .unwrap_or(DISPERSION_START_Q4)
             .clamp(DISPERSION_MIN_Q4, DISPERSION_MAX_Q4);
     }
 }

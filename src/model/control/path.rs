@@ -25,6 +25,8 @@ pub(super) struct Observation {
     pub(super) excess: bool,
     /// The queue delay is above its threshold.
     pub(super) queued: bool,
+    /// The bottleneck holds some queue.
+    pub(super) loaded: bool,
     /// The receiver's window limited the round that ended.
     pub(super) rwnd_limited: bool,
 }
@@ -72,7 +74,7 @@ impl Path {
     }
 
     /// Takes an ACK. `kind` is how packets are being sent now.
-    pub(super) fn on_ack(&mut self, ack: &Ack, settings: &Settings, kind: Kind) -> Observation {
+    pub(super) fn on_ack(&mut self, ack: &Ack, kind: Kind) -> Observation {
         if self.resync {
             self.resync = false;
             self.history.clear();
@@ -88,11 +90,7 @@ impl Path {
             .note(ack.now_us, ack.srtt_us.max(1), ack.delivered, ack.lost);
         self.note_window(ack);
 
-        let p = self.compensated(settings);
-        let sample = self.sample(ack, p);
-        if let Some(rate) = sample {
-            self.capacity.update(rate, ack.is_app_limited);
-        }
+        let sample = self.sample(ack);
 
         let resolved = ack.acked_sacked.saturating_add(ack.losses);
         let limit = ack.cwnd.min(packets(self.capacity.get(), 100_000, ack.mss));
@@ -126,33 +124,47 @@ impl Path {
             sample,
             excess,
             queued: self.rtt.queue() > self.rtt.threshold(),
+            loaded: self.rtt.is_loaded(),
             rwnd_limited,
         }
     }
 
-    /// Send-side capacity in one rate sample: the smaller of what left the bottleneck and what the delivered part implies.
-    fn sample(&self, ack: &Ack, p_q16: u32) -> Option<u64> {
+    /// What left the bottleneck in one rate sample, bytes per second.
+    fn sample(&self, ack: &Ack) -> Option<u64> {
         let sample = ack.sample?;
-        let delivered = rate(sample.delivered, ack.mss, sample.interval_us);
-        let implied = inflate(delivered, p_q16);
         let lost = self
             .history
             .lost_since(ack.prior_delivered, ack.delivered, ack.lost)?;
-        let left = rate(sample.delivered.saturating_add(lost), ack.mss, sample.interval_us);
-        Some(left.min(implied).max(delivered))
+        Some(rate(sample.delivered.saturating_add(lost), ack.mss, sample.interval_us))
     }
 
-    /// Mean send-side rate of a round, bytes per second.
+    /// Send-side rate that the delivered part of a sample implies, whatever was lost besides.
+    pub(super) fn implied(&self, ack: &Ack, settings: &Settings) -> Option<u64> {
+        let sample = ack.sample?;
+        let delivered = rate(sample.delivered, ack.mss, sample.interval_us);
+        Some(inflate(delivered, self.compensated(settings)))
+    }
+
+    /// Mean send-side rate of delivered and lost packets over a span: both counted while the loss is within the random rate,
+    /// otherwise what the delivered part implies.
+    pub(super) fn mean_rate(&self, delivered: u32, lost: u32, span_us: u32, mss: u32, settings: &Settings) -> u64 {
+        let total = delivered.saturating_add(lost);
+        if settings.track_random_loss && !self.loss.is_excess(lost, total) {
+            rate(total, mss, span_us)
+        } else {
+            inflate(rate(delivered, mss, span_us), self.compensated(settings))
+        }
+    }
+
+    /// [`Path::mean_rate`] of a round.
     pub(super) fn round_rate(&self, round: &Round, mss: u32, settings: &Settings) -> u64 {
-        let delivered = rate(round.delivered, mss, round.span_us);
-        let left = rate(round.delivered.saturating_add(round.lost), mss, round.span_us);
-        left.min(inflate(delivered, self.compensated(settings)))
+        self.mean_rate(round.delivered, round.lost, round.span_us, mss, settings)
     }
 
     /// Packets the path holds without a queue.
     pub(super) fn bdp(&self, mss: u32) -> u32 {
-        let base = self.rtt.base().unwrap_or(1_000);
-        packets(self.capacity.get(), u64::from(base), mss)
+        let span = self.rtt.typical().unwrap_or(1_000);
+        packets(self.capacity.get(), u64::from(span), mss)
     }
 
     fn note_window(&mut self, ack: &Ack) {

@@ -20,6 +20,8 @@ pub enum Kind {
 pub(super) struct Round {
     /// How the packets resolved in this round had been sent, one round before.
     pub(super) kind: Kind,
+    /// Part of them had been sent below capacity.
+    pub(super) slowed: bool,
     /// Packets delivered.
     pub(super) delivered: u32,
     /// Packets found lost.
@@ -28,6 +30,8 @@ pub(super) struct Round {
     pub(super) span_us: u32,
     /// Smallest round-trip sample, if any.
     pub(super) min_rtt_us: Option<u32>,
+    /// Mean of its round-trip samples, if any.
+    pub(super) mean_rtt_us: Option<u32>,
     /// Some of its samples were taken while the application had nothing to send.
     pub(super) app_limited: bool,
 }
@@ -39,9 +43,13 @@ pub(super) struct Rounds {
     start_delivered: u32,
     start_lost: u32,
     min_rtt_us: u32,
+    rtt_sum_us: u64,
+    rtt_count: u32,
     app_limited: bool,
     sending: Kind,
     resolving: Kind,
+    sending_slowed: bool,
+    resolving_slowed: bool,
 }
 
 impl Rounds {
@@ -52,9 +60,13 @@ impl Rounds {
             start_delivered: delivered,
             start_lost: lost,
             min_rtt_us: u32::MAX,
+            rtt_sum_us: 0,
+            rtt_count: 0,
             app_limited: false,
             sending: Kind::High,
             resolving: Kind::High,
+            sending_slowed: false,
+            resolving_slowed: false,
         }
     }
 
@@ -67,6 +79,7 @@ impl Rounds {
 
     /// Says how packets are sent from now on. A round with any packet sent high is not a low one.
     pub(super) fn mark(&mut self, kind: Kind) {
+        self.sending_slowed |= kind == Kind::Low;
         self.sending = match (self.sending, kind) {
             (Kind::High, _) | (_, Kind::High) => Kind::High,
             (Kind::Cruise, _) | (_, Kind::Cruise) => Kind::Cruise,
@@ -100,6 +113,8 @@ impl Rounds {
     ) -> Option<Round> {
         if let Some(rtt) = rtt_us {
             self.min_rtt_us = self.min_rtt_us.min(rtt);
+            self.rtt_sum_us = self.rtt_sum_us.saturating_add(u64::from(rtt));
+            self.rtt_count = self.rtt_count.saturating_add(1);
         }
         self.app_limited |= app_limited;
         if !not_after(self.end_delivered, prior_delivered) {
@@ -108,16 +123,25 @@ impl Rounds {
         let (got, missing) = self.so_far(delivered, lost);
         let round = Round {
             kind: self.resolving,
+            slowed: self.resolving_slowed,
             delivered: got,
             lost: missing,
             span_us: super::math::low32(now_us.saturating_sub(self.start_us)),
             min_rtt_us: (self.min_rtt_us != u32::MAX).then_some(self.min_rtt_us),
+            mean_rtt_us: self
+                .rtt_sum_us
+                .checked_div(u64::from(self.rtt_count))
+                .map(super::math::low32),
             app_limited: self.app_limited,
         };
         self.resolving = self.sending;
         self.sending = kind;
+        self.resolving_slowed = self.sending_slowed;
+        self.sending_slowed = kind == Kind::Low;
         self.end_delivered = delivered;
         self.min_rtt_us = u32::MAX;
+        self.rtt_sum_us = 0;
+        self.rtt_count = 0;
         self.app_limited = false;
         self.resync(now_us, delivered, lost);
         Some(round)

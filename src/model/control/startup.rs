@@ -2,21 +2,28 @@
 
 //! Start, and start again when a probe finds much more room: exponential growth until queue, loss or a plateau.
 
-use super::math::{gain, Q8};
+use super::math::{gain, low32, rate, Q8};
 use super::path::{Observation, Path};
 
-/// A round must raise the capacity by this much to count as growth (a quarter: far above sampling noise, far below the
+/// A round must raise the delivery rate by this much to count as growth (a quarter: far above sampling noise, far below the
 /// doubling that an unfilled path shows).
 const GROWTH_Q8: u32 = Q8 + Q8 / 4;
+
+/// The same for growth from a known rate, which is slower by design.
+const REGROWTH_Q8: u32 = Q8 + Q8 / 8;
 
 /// Rounds without growth after which the path is full: one may be a hiccup of the sender.
 const PLATEAU_ROUNDS: u8 = 2;
 
 /// Progress of the exponential search.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Startup {
+    /// Delivery rate reached, bytes per second. Not the send-side rate: where a policer or a short buffer drops, that one grows
+    /// with what we send, while the delivered part does not.
     reached: u64,
     flat: u8,
+    /// The connection is new: its losses are the first thing known about the path.
+    first: bool,
 }
 
 /// Why the search goes on or ends.
@@ -31,8 +38,17 @@ pub(super) enum Verdict {
 }
 
 impl Startup {
+    /// A search on an unknown path (`first`) or from a known rate.
+    pub(super) fn new(first: bool) -> Self {
+        Self {
+            reached: 0,
+            flat: 0,
+            first,
+        }
+    }
+
     /// Judges an ACK.
-    pub(super) fn step(&mut self, path: &mut Path, seen: &Observation) -> Verdict {
+    pub(super) fn step(&mut self, path: &mut Path, seen: &Observation, mss: u32) -> Verdict {
         if seen.excess {
             return Verdict::Overrun;
         }
@@ -42,14 +58,23 @@ impl Startup {
         let Some(round) = seen.round else {
             return Verdict::Grow;
         };
-        // No queue and no excess: what was lost so far was lost below capacity.
-        path.loss.add_low(round.lost, round.delivered.saturating_add(round.lost));
-        let now = path.capacity.get();
-        if now >= gain(self.reached, GROWTH_Q8) {
+        let total = round.delivered.saturating_add(round.lost);
+        let now = rate(round.delivered, mss, round.span_us);
+        let growth = if self.first { GROWTH_Q8 } else { REGROWTH_Q8 };
+        if now >= gain(self.reached, growth) {
             self.reached = now;
             self.flat = 0;
+            if self.first {
+                // More sent, more delivered: what was lost was lost below capacity.
+                path.loss.add_low(round.lost, total);
+            }
         } else if !round.app_limited && !seen.rwnd_limited {
             self.flat = self.flat.saturating_add(1);
+            // More sent, no more delivered: even a moderate surplus of losses (1/32) is our doing then.
+            let expected = low32(u64::from(total).saturating_mul(u64::from(path.loss.random())) >> 16);
+            if round.lost > expected.saturating_add((total / 32).max(4)) {
+                return Verdict::Overrun;
+            }
         }
         if self.flat >= PLATEAU_ROUNDS {
             Verdict::Full

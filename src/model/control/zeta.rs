@@ -12,7 +12,7 @@
 //!    +---------------------------------------------------------------------------+
 //! ```
 
-use super::math::{gain, inflate, low32, mul_div, packets, Q8};
+use super::math::{gain, inflate, low32, mul_div, packets, rate, Q8};
 use super::path::{Observation, Path};
 use super::probe::Schedule;
 use super::recovery::Restraint;
@@ -26,6 +26,10 @@ pub const MIN_CWND: u32 = 4;
 /// Pacing gain of the start: 2/ln 2, the smallest with which a paced sender doubles per round trip.
 const STARTUP_GAIN_Q8: u32 = 739;
 
+/// Pacing gain of growth after a successful probe: doubling in two round trips overshoots by half at most, and reaches five
+/// times the rate in four.
+const REGROWTH_GAIN_Q8: u32 = Q8 + Q8 / 2;
+
 /// Window gain. Pacing keeps the queue small; the window only bounds the damage when the model is wrong, so it must not bind
 /// while ACKs are delayed or aggregated.
 const CWND_GAIN_Q8: u32 = 2 * Q8;
@@ -36,12 +40,27 @@ const CWND_GAIN_CONSERV_Q8: u32 = Q8 + Q8 / 4;
 /// Pacing gain while verifying: low enough for the lower loss to show against the scatter, high enough to cost little.
 const VERIFY_GAIN_Q8: u32 = Q8 - Q8 / 8;
 
-/// Packets to be resolved below capacity for a verdict.
+/// Packets a probe should move, and the most rounds it may take for that.
+const PROBE_PACKETS: u32 = 64;
+const PROBE_ROUNDS: u8 = 4;
+
+/// Packets to be resolved below capacity for a verdict, and the rounds in which they must come.
 const VERIFY_PACKETS: u32 = 48;
+const VERIFY_ROUNDS: u8 = 32;
+
+/// Steps down, each to the rate delivered in the last one, before loss is believed to be the path's own; one is not enough
+/// because the delivery rate at the time of the excess may have been inflated by a bucket of tokens or a buffer.
+const VERIFY_STEPS: u8 = 1;
+
+/// Steps after which a queue that does not drain is somebody else's.
+const VERIFY_STEPS_MAX: u8 = 3;
 
 /// Deepest and shallowest drain.
 const DRAIN_MIN_Q8: u32 = Q8 / 2;
 const DRAIN_MAX_Q8: u32 = Q8 - Q8 / 8;
+
+/// Gain of a deep drain, which empties the bottleneck of all flows that do the same to find a lost base round trip again.
+const DRAIN_DEEP_Q8: u32 = Q8 / 4;
 
 /// Rounds after which a drain gives up: what is left is not our queue.
 const DRAIN_ROUNDS: u8 = 3;
@@ -56,21 +75,51 @@ const RTO_MAX_US: u32 = 200_000;
 
 #[derive(Clone, Copy, Debug)]
 enum Phase {
-    /// Exponential search.
-    Startup(Startup),
+    /// Exponential search; `gain_q8` is lower when it starts from a known rate.
+    Startup { search: Startup, gain_q8: u32 },
     /// One round at the estimate, while it catches up with the search.
-    Settle,
+    Settle { overrun: bool },
     /// Below capacity until the queue is gone; `gain_q8` by its size.
     Drain { gain_q8: u32, rounds: u8, queue_us: u32 },
     /// At capacity.
     Cruise { rounds: u8, since_us: u64 },
-    /// One round above capacity, which was `before`.
-    Up { before: u64, gain_q8: u32 },
-    /// One round at capacity, to see what the probe gave.
-    Judge { before: u64, gain_q8: u32 },
-    /// Below the measured delivery rate, to see whether the excess loss goes away; `before` is the capacity to return to if
-    /// it does not.
-    Verify { before: u64, lost: u32, total: u32, rounds: u8 },
+    /// Above capacity, which was `before`, for a round and as many packets as a judgement needs.
+    Up { before: u64, gain_q8: u32, rounds: u8 },
+    /// At capacity for as long, to see what the probe gave.
+    Judge { before: u64, gain_q8: u32, rounds: u8, tally: Tally },
+    /// Below the measured delivery rate, to see whether the excess loss goes away.
+    Verify(Verify),
+}
+
+/// Packets and time over several rounds.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tally {
+    delivered: u32,
+    lost: u32,
+    span_us: u32,
+}
+
+impl Tally {
+    fn add(&mut self, round: &Round) {
+        self.delivered = self.delivered.saturating_add(round.delivered);
+        self.lost = self.lost.saturating_add(round.lost);
+        self.span_us = self.span_us.saturating_add(round.span_us);
+    }
+
+    fn total(&self) -> u32 {
+        self.delivered.saturating_add(self.lost)
+    }
+}
+
+/// A test of elasticity: does loss fall when we send less?
+#[derive(Clone, Copy, Debug)]
+struct Verify {
+    /// Capacity to return to if the loss proves to be the path's own.
+    before: u64,
+    tally: Tally,
+    /// Steps down that did not help.
+    steps: u8,
+    rounds: u8,
 }
 
 /// Congestion control state of one connection.
@@ -92,7 +141,10 @@ impl Zeta {
     pub fn new(start: &Start, _settings: &Settings) -> Self {
         Self {
             path: Path::new(start),
-            phase: Phase::Startup(Startup::default()),
+            phase: Phase::Startup {
+                search: Startup::new(true),
+                gain_q8: STARTUP_GAIN_Q8,
+            },
             schedule: Schedule::new(),
             restraint: Restraint::default(),
             cruise_rounds: 0,
@@ -123,7 +175,7 @@ impl Zeta {
     /// Takes an ACK and decides how to go on.
     pub fn on_ack(&mut self, ack: &Ack, settings: &Settings) -> Control {
         let kind = self.kind();
-        let seen = self.path.on_ack(ack, settings, kind);
+        let seen = self.path.on_ack(ack, kind);
         let undone = !matches!(ack.ca_state, CaState::Loss) && !matches!(ack.ca_state, CaState::Recovery);
         if undone {
             self.restraint.lift();
@@ -171,11 +223,11 @@ impl Zeta {
             pacing_gain_q8: self.pacing_gain_q8,
             cwnd_gain_q8: self.cwnd_gain_q8,
             mode: match self.phase {
-                Phase::Startup(_) | Phase::Settle => Mode::Startup,
+                Phase::Startup { .. } | Phase::Settle { .. } => Mode::Startup,
                 Phase::Drain { .. } => Mode::Drain,
                 Phase::Cruise { .. } => Mode::Cruise,
                 Phase::Up { .. } | Phase::Judge { .. } => Mode::Probe,
-                Phase::Verify { .. } => Mode::Verify,
+                Phase::Verify(_) => Mode::Verify,
             },
             random_loss_q16: self.path.loss.random(),
             queue_us: self.path.rtt.queue(),
@@ -184,9 +236,9 @@ impl Zeta {
 
     fn kind(&self) -> Kind {
         match self.phase {
-            Phase::Startup(_) | Phase::Up { .. } => Kind::High,
-            Phase::Settle | Phase::Cruise { .. } | Phase::Judge { .. } => Kind::Cruise,
-            Phase::Drain { .. } | Phase::Verify { .. } => Kind::Low,
+            Phase::Startup { .. } | Phase::Up { .. } => Kind::High,
+            Phase::Settle { .. } | Phase::Cruise { .. } | Phase::Judge { .. } => Kind::Cruise,
+            Phase::Drain { .. } | Phase::Verify(_) => Kind::Low,
         }
     }
 
@@ -195,40 +247,79 @@ impl Zeta {
             self.learn(&round, seen);
         }
         match self.phase {
-            Phase::Startup(mut search) => match search.step(&mut self.path, seen) {
-                Verdict::Grow => self.phase = Phase::Startup(search),
-                Verdict::Full => self.phase = Phase::Settle,
-                Verdict::Overrun => self.drain(),
-            },
-            Phase::Settle => {
+            Phase::Startup { mut search, gain_q8 } => {
+                self.raise(ack, seen);
+                match search.step(&mut self.path, seen, ack.mss) {
+                    Verdict::Grow => self.phase = Phase::Startup { search, gain_q8 },
+                    Verdict::Full => self.phase = Phase::Settle { overrun: false },
+                    Verdict::Overrun => {
+                        if let Some(implied) = self.path.implied(ack, settings) {
+                            self.path.capacity.reset(implied);
+                        }
+                        self.phase = Phase::Settle { overrun: true };
+                    }
+                }
+            }
+            Phase::Settle { overrun } => {
+                if !overrun {
+                    self.raise(ack, seen);
+                } else if let Some(implied) = self.path.implied(ack, settings) {
+                    self.path.capacity.raise(implied);
+                }
                 if seen.round.is_some() {
                     self.drain();
                 }
             }
             Phase::Drain { gain_q8, rounds, queue_us } => self.step_drain(ack, settings, seen, gain_q8, rounds, queue_us),
             Phase::Cruise { rounds, since_us } => self.step_cruise(ack, settings, seen, rounds, since_us),
-            Phase::Up { before, gain_q8 } => {
+            Phase::Up {
+                before,
+                gain_q8,
+                rounds,
+            } => {
                 if seen.excess {
-                    self.overrun(ack, settings, seen);
+                    self.overrun();
                 } else if seen.round.is_some() {
-                    self.phase = Phase::Judge { before, gain_q8 };
+                    let rounds = rounds.saturating_add(1);
+                    self.phase = if rounds >= self.probe_rounds(ack.mss) {
+                        Phase::Judge {
+                            before,
+                            gain_q8,
+                            rounds: 0,
+                            tally: Tally::default(),
+                        }
+                    } else {
+                        Phase::Up {
+                            before,
+                            gain_q8,
+                            rounds,
+                        }
+                    };
                 }
             }
-            Phase::Judge { before, gain_q8 } => self.step_judge(ack, settings, seen, before, gain_q8),
-            Phase::Verify { before, lost, total, rounds } => {
-                self.step_verify(ack, seen, before, lost, total, rounds);
-            }
+            Phase::Judge {
+                before,
+                gain_q8,
+                rounds,
+                tally,
+            } => self.step_judge(ack, settings, seen, (before, gain_q8, rounds, tally)),
+            Phase::Verify(test) => self.step_verify(ack, settings, seen, test),
         }
     }
 
     /// Feeds a finished round to the loss model.
     fn learn(&mut self, round: &Round, seen: &Observation) {
         let total = round.delivered.saturating_add(round.lost);
-        if seen.excess || matches!(self.phase, Phase::Startup(_) | Phase::Verify { .. }) {
+        if seen.excess || matches!(self.phase, Phase::Startup { .. } | Phase::Verify(_)) {
             return;
         }
         match round.kind {
-            Kind::Low => self.path.loss.add_low(round.lost, total),
+            Kind::Low => {
+                if let (Some(mean), false) = (round.mean_rtt_us, seen.queued) {
+                    self.path.rtt.note_empty(mean);
+                }
+                self.path.loss.add_low(round.lost, total);
+            }
             Kind::Cruise if !seen.queued => self.path.loss.add_cruise(round.lost, total),
             Kind::Cruise | Kind::High => {}
         }
@@ -236,7 +327,7 @@ impl Zeta {
 
     fn step_cruise(&mut self, ack: &Ack, settings: &Settings, seen: &Observation, rounds: u8, since_us: u64) {
         if seen.excess {
-            self.verify(ack, settings, seen);
+            self.verify(ack, settings);
             return;
         }
         let Some(round) = seen.round else {
@@ -245,30 +336,51 @@ impl Zeta {
         let rounds = rounds.saturating_add(1);
         self.ignore_queue = self.ignore_queue.saturating_sub(1);
         if self.standing_queue(&round) && self.ignore_queue == 0 && !settings.max_tx {
-            // The bottleneck was busy for the whole round: its mean rate is the capacity, better than any maximum.
-            let measured = self.path.round_rate(&round, ack.mss, settings);
-            if !round.app_limited && measured < self.path.capacity.get() {
-                self.path.capacity.reset(measured);
-            }
+            self.busy(&round, ack, settings);
             self.drain();
+            return;
+        }
+        if self.path.rtt.is_stale(ack.now_us) && !settings.max_tx {
+            self.path.rtt.refreshed(ack.now_us);
+            self.phase = Phase::Drain {
+                gain_q8: DRAIN_DEEP_Q8,
+                rounds: 0,
+                queue_us: 0,
+            };
             return;
         }
         let due = rounds >= self.cruise_rounds || self.schedule.overdue(since_us, ack.now_us, rounds);
         if due && !round.app_limited && !seen.rwnd_limited {
             let before = self.path.capacity.get();
-            self.path.capacity.rotate();
             self.phase = Phase::Up {
                 before,
                 gain_q8: self.schedule.gain(settings),
+                rounds: 0,
             };
         } else {
             self.phase = Phase::Cruise { rounds, since_us };
         }
     }
 
-    fn step_judge(&mut self, ack: &Ack, settings: &Settings, seen: &Observation, before: u64, gain_q8: u32) {
+    /// Rounds a probe lasts: one, or as many as it takes for the count of packets to mean something.
+    fn probe_rounds(&self, mss: u32) -> u8 {
+        let per_round = self.path.bdp(mss).max(1);
+        let rounds = PROBE_PACKETS
+            .saturating_add(per_round.saturating_sub(1))
+            .checked_div(per_round)
+            .unwrap_or(1);
+        u8::try_from(rounds).unwrap_or(u8::MAX).clamp(1, PROBE_ROUNDS)
+    }
+
+    fn step_judge(
+        &mut self,
+        ack: &Ack,
+        settings: &Settings,
+        seen: &Observation,
+        (before, gain_q8, rounds, mut tally): (u64, u32, u8, Tally),
+    ) {
         if seen.excess {
-            self.overrun(ack, settings, seen);
+            self.overrun();
             return;
         }
         if seen.queued && self.ignore_queue == 0 {
@@ -276,15 +388,40 @@ impl Zeta {
             self.drain();
             return;
         }
+        let Some(round) = seen.round else {
+            return;
+        };
+        // The rounds that end now were sent by the probe.
+        tally.add(&round);
+        let rounds = rounds.saturating_add(1);
+        if rounds < self.probe_rounds(ack.mss) && !round.app_limited {
+            self.phase = Phase::Judge {
+                before,
+                gain_q8,
+                rounds,
+                tally,
+            };
+            return;
+        }
+        // Counting the lost packets would find room where a policer or a short buffer drops the surplus.
+        let delivered = rate(tally.delivered, ack.mss, tally.span_us);
+        let got = inflate(delivered, self.path.compensated(settings)).min(rate(tally.total(), ack.mss, tally.span_us));
         let step = gain_q8.saturating_sub(Q8);
-        let found = self.path.capacity.get() >= gain(before, Q8.saturating_add(step.saturating_mul(3) / 4));
-        if seen.round.is_some() {
-            self.schedule.harmless();
-            if found && !ack.is_app_limited {
-                self.phase = Phase::Startup(Startup::default());
-            } else {
-                self.drain();
-            }
+        if round.app_limited || got <= before {
+            self.drain();
+            return;
+        }
+        self.schedule.harmless();
+        // Nothing queues, so what went through is the least the path can carry.
+        self.path.capacity.raise(got);
+        if got >= gain(before, Q8.saturating_add(step.saturating_mul(5) / 8)) {
+            self.schedule.reset();
+            self.phase = Phase::Startup {
+                search: Startup::new(false),
+                gain_q8: REGROWTH_GAIN_Q8,
+            };
+        } else {
+            self.drain();
         }
     }
 
@@ -298,23 +435,30 @@ impl Zeta {
         queue_us: u32,
     ) {
         if seen.excess && self.path.rounds.resolving() != Kind::High {
-            self.verify(ack, settings, seen);
+            self.verify(ack, settings);
             return;
         }
-        let rounds = rounds.saturating_add(u8::from(seen.round.is_some()));
+        let mut rounds = rounds;
+        if let Some(round) = seen.round {
+            rounds = rounds.saturating_add(1);
+            if self.standing_queue(&round) && !round.slowed {
+                self.busy(&round, ack, settings);
+            }
+        }
         self.phase = Phase::Drain {
             gain_q8,
             rounds,
             queue_us,
         };
-        let empty = ack.in_flight <= self.path.bdp(ack.mss);
+        let deep = gain_q8 <= DRAIN_DEEP_Q8;
+        let bdp = self.path.bdp(ack.mss);
+        let empty = ack.in_flight <= if deep { bdp / 2 } else { bdp };
         // With random loss a full round below capacity is wanted: it is what tells random from excess.
-        let measured = rounds >= 1 || self.path.loss.random() < super::math::Q16 / 256;
+        let measured = rounds >= 1 || (!deep && self.path.loss.random() < super::math::Q16 / 256);
         if empty && measured && !seen.queued {
-            self.path.rtt.note_empty(self.path.rtt.queue());
             self.cruise(ack.now_us);
         } else if rounds >= DRAIN_ROUNDS {
-            if seen.queued {
+            if seen.queued && !deep {
                 // Not our queue, or the path has become longer.
                 self.ignore_queue = IGNORE_QUEUE_ROUNDS;
             }
@@ -322,66 +466,91 @@ impl Zeta {
         }
     }
 
-    fn step_verify(&mut self, ack: &Ack, seen: &Observation, before: u64, lost: u32, total: u32, rounds: u8) {
+    fn step_verify(&mut self, ack: &Ack, settings: &Settings, seen: &Observation, mut test: Verify) {
         let Some(round) = seen.round else {
             return;
         };
-        let rounds = rounds.saturating_add(1);
-        let (lost, total) = if round.kind == Kind::Low {
-            (
-                lost.saturating_add(round.lost),
-                total
-                    .saturating_add(round.delivered)
-                    .saturating_add(round.lost),
-            )
-        } else {
-            (lost, total)
-        };
-        if total < VERIFY_PACKETS && rounds < 32 {
-            self.phase = Phase::Verify {
-                before,
-                lost,
-                total,
-                rounds,
-            };
+        test.rounds = test.rounds.saturating_add(1);
+        // The first round after a step was sent before it.
+        if round.kind == Kind::Low && test.rounds > 1 {
+            test.tally.add(&round);
+        }
+        let tally = test.tally;
+        let (lost, total) = (tally.lost, tally.total());
+        self.phase = Phase::Verify(test);
+        if total < VERIFY_PACKETS && test.rounds < VERIFY_ROUNDS {
             return;
         }
-        if self.path.loss.is_excess(lost, total) {
-            // Slower than the path delivers, and it loses as before: the path's own loss has changed.
-            self.path.loss.restart(lost, total);
-            self.path.capacity.reset(before);
-        } else {
+        if !self.path.loss.is_excess(lost, total) {
             // Gone with the overload: it was our doing.
             self.path.loss.add_low(lost, total);
             self.path.loss.discard_cruise();
-            self.schedule.overrun();
+            self.cruise(ack.now_us);
+            return;
         }
-        self.cruise(ack.now_us);
+        if test.steps >= VERIFY_STEPS && !seen.loaded {
+            // Slower than the path delivers, nothing queues, and it loses as before: the path's own loss has changed.
+            self.path.loss.restart(lost, total);
+            self.path.capacity.reset(test.before);
+            self.cruise(ack.now_us);
+            return;
+        }
+        if test.steps >= VERIFY_STEPS_MAX {
+            // The queue that overflows is filled by others.
+            self.cruise(ack.now_us);
+            return;
+        }
+        let rate = self
+            .path
+            .mean_rate(tally.delivered, tally.lost, tally.span_us, ack.mss, settings);
+        if rate < self.path.capacity.get() && !round.app_limited {
+            self.path.capacity.reset(rate);
+        }
+        self.phase = Phase::Verify(Verify {
+            before: test.before,
+            tally: Tally::default(),
+            steps: test.steps.saturating_add(1),
+            rounds: 0,
+        });
     }
 
-    /// A probe has overrun the path.
-    fn overrun(&mut self, ack: &Ack, settings: &Settings, seen: &Observation) {
+    /// A sample taken while growing.
+    fn raise(&mut self, ack: &Ack, seen: &Observation) {
+        if let Some(sample) = seen.sample {
+            if !ack.is_app_limited || self.path.capacity.get() == 0 || sample > self.path.capacity.get() {
+                self.path.capacity.raise(sample);
+            }
+        }
+    }
+
+    /// The bottleneck was busy for the whole round: its mean rate is the capacity.
+    fn busy(&mut self, round: &Round, ack: &Ack, settings: &Settings) {
+        if !round.app_limited {
+            let measured = self.path.round_rate(round, ack.mss, settings);
+            self.path.capacity.measured(measured);
+        }
+    }
+
+    /// A probe has overrun the path: go back to what was known before it.
+    fn overrun(&mut self) {
         self.schedule.overrun();
-        self.verify(ack, settings, seen);
+        self.drain();
     }
 
     /// Excess loss: take the delivered part for the capacity and go below it.
-    fn verify(&mut self, ack: &Ack, settings: &Settings, seen: &Observation) {
+    fn verify(&mut self, ack: &Ack, settings: &Settings) {
         let before = self.path.capacity.get();
-        if let Some(sample) = ack.sample {
-            let delivered = super::math::rate(sample.delivered, ack.mss, sample.interval_us);
-            let implied = inflate(delivered, self.path.compensated(settings));
+        if let Some(implied) = self.path.implied(ack, settings) {
             if implied < before && !ack.is_app_limited {
                 self.path.capacity.reset(implied);
             }
         }
-        let _ = seen;
-        self.phase = Phase::Verify {
+        self.phase = Phase::Verify(Verify {
             before,
-            lost: 0,
-            total: 0,
+            tally: Tally::default(),
+            steps: 0,
             rounds: 0,
-        };
+        });
     }
 
     fn drain(&mut self) {
@@ -419,10 +588,9 @@ impl Zeta {
     fn control(&mut self, ack: &Ack, settings: &Settings) -> Control {
         let capacity = self.path.capacity.get();
         let pacing_gain = match self.phase {
-            Phase::Startup(_) => STARTUP_GAIN_Q8,
-            Phase::Settle | Phase::Cruise { .. } | Phase::Judge { .. } => Q8,
-            Phase::Drain { gain_q8, .. } | Phase::Up { gain_q8, .. } => gain_q8,
-            Phase::Verify { .. } => VERIFY_GAIN_Q8,
+            Phase::Settle { .. } | Phase::Cruise { .. } | Phase::Judge { .. } => Q8,
+            Phase::Startup { gain_q8, .. } | Phase::Drain { gain_q8, .. } | Phase::Up { gain_q8, .. } => gain_q8,
+            Phase::Verify(_) => VERIFY_GAIN_Q8,
         };
         self.pacing_gain_q8 = pacing_gain;
         self.cwnd_gain_q8 = if settings.conserv_mode {
@@ -435,7 +603,7 @@ impl Zeta {
         let resolved = ack.acked_sacked.saturating_add(ack.losses);
         let grown = self.cwnd.saturating_add(resolved);
         self.cwnd = match self.phase {
-            Phase::Startup(_) => grown.min(target.max(self.cwnd)),
+            Phase::Startup { .. } => grown.min(target.max(self.cwnd)),
             _ => grown.min(target),
         };
         let mut cwnd = self.cwnd.max(MIN_CWND);
@@ -453,7 +621,7 @@ impl Zeta {
             u64::from(ack.srtt_us.max(1)),
         );
         let mut pacing_rate = match self.phase {
-            Phase::Startup(_) => gain(capacity, pacing_gain).max(by_window),
+            Phase::Startup { gain_q8: STARTUP_GAIN_Q8, .. } => gain(capacity, pacing_gain).max(by_window),
             _ if capacity == 0 => by_window,
             _ => gain(capacity, pacing_gain),
         };
@@ -486,8 +654,7 @@ impl Zeta {
         if capacity == 0 {
             return u32::MAX;
         }
-        let base = self.path.rtt.base().unwrap_or(ack.srtt_us);
-        let span = u64::from(base).saturating_add(u64::from(self.path.rtt.noise()));
+        let span = u64::from(self.path.rtt.typical().unwrap_or(ack.srtt_us));
         let bdp = packets(gain(capacity, self.cwnd_gain_q8), span, ack.mss);
         // Three bursts on their way through the hosts: one leaving, one in the device, one being acknowledged.
         let burst = packets(capacity, 1_000, ack.mss).clamp(2, 44);

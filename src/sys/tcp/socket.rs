@@ -214,11 +214,12 @@ impl<'a> Socket<'a> {
         CaState::from_raw(u32::from(self.icsk().icsk_ca_state()))
     }
 
-    /// Whether the connection is in the state ESTABLISHED.
-    pub(crate) fn is_established(&self) -> bool {
+    /// Whether the connection is set up and may still send data: ESTABLISHED,
+    /// or CLOSE_WAIT (the peer has finished sending).
+    pub(crate) fn can_send(&self) -> bool {
         // SAFETY: `sk` is live; the state is one byte that only changes under the lock.
         let state = unsafe { ptr::read_volatile(&raw const (*self.sk).__sk_common.skc_state) };
-        u32::from(state) == c::TCP_ESTABLISHED
+        matches!(u32::from(state), c::TCP_ESTABLISHED | c::TCP_CLOSE_WAIT)
     }
 
     /// Number of consecutive retransmission timeouts.
