@@ -19,6 +19,8 @@ mod hooks;
 mod interfaces;
 pub mod model;
 mod proc;
+#[cfg(appex_selftest)]
+mod selftest;
 mod state;
 mod sys;
 
@@ -71,6 +73,8 @@ struct Appex {
 impl kernel::Module for Appex {
     fn init(_module: &'static ThisModule) -> Result<Self> {
         layout::check()?;
+        #[cfg(appex_selftest)]
+        selftest::run()?;
         let engines = module_parameters::engines.value();
         if !(1..=state::MAX_ENGINES).contains(&engines) {
             pr_err!(

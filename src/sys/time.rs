@@ -11,6 +11,13 @@ pub(crate) fn now_ms() -> u64 {
     unsafe { c::appex_now_ms() }
 }
 
+/// Microseconds on a monotonic clock. Context: any.
+#[cfg(appex_selftest)]
+pub(crate) fn now_us() -> u64 {
+    // SAFETY: No requirement.
+    unsafe { c::appex_now_us() }
+}
+
 /// Ticks of the kernel's timer per second.
 pub(crate) fn hz() -> u32 {
     // SAFETY: No requirement.
