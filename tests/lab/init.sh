@@ -14,11 +14,7 @@ mount -t devpts devpts /dev/pts 2>/dev/null
 mount -t tmpfs tmpfs /dev/shm
 mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null
 ln -sf /proc/self/fd /dev/fd 2>/dev/null
-for word in $(cat /proc/cmdline); do
-	case $word in
-	labdir=*) labdir=${word#labdir=} ;;
-	esac
-done
+labdir=$(sed 's/.*labdir=\([^ ]*\).*/\1/' /proc/cmdline)
 mount -t hostfs -o "hostfs=$labdir" none /run/out
 cd /run/out || exit 1
 sh ./script </dev/null >./stdout 2>./stderr

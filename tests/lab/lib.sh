@@ -7,6 +7,7 @@ LAB_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 # shellcheck disable=SC2034 # used by the scripts that source this file
 PROJECT_DIR=$(cd "$LAB_DIR/../.." && pwd -P)
 CACHE=${APPEX_CACHE:-/var/cache/appex}
+# shellcheck disable=SC2034
 TREE=$CACHE/tree
 
 say() {

@@ -15,6 +15,19 @@ class Failed(Exception):
     """A run whose result must not be used; the text says why."""
 
 
+class Complained(Failed):
+    """The kernel's log has a line that no healthy kernel prints."""
+
+
+def tail(job: str, count: int = 15) -> str:
+    """The last lines of the console."""
+    try:
+        with open(os.path.join(job, "console"), encoding="utf-8", errors="replace") as f:
+            return "".join(f.readlines()[-count:])
+    except OSError:
+        return ""
+
+
 def boot(job: str, kernel: str = "plain", simulated: bool = True, seed: int = 1, memory_mb: int = 1024,
          timeout_s: float = 600, extra: list[str] | None = None) -> int:
     """Runs `job`/script in a user-mode kernel and returns the script's exit status.
@@ -53,7 +66,7 @@ def boot(job: str, kernel: str = "plain", simulated: bool = True, seed: int = 1,
             raise
     wire = subprocess.run([f"{LAB}/tripwire", console], capture_output=True, text=True, check=False)
     if wire.returncode:
-        raise Failed(wire.stderr.strip())
+        raise Complained(wire.stderr.strip())
     try:
         with open(os.path.join(job, "status"), encoding="ascii") as f:
             return int(f.read())

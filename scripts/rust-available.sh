@@ -1,0 +1,67 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Can a Rust module be built for this kernel?    scripts/rust-available.sh [--quiet] KDIR
+#
+# Prints "y", or one reason that a person can act on. With --quiet the reason goes to standard error and
+# "y" is not printed. Exit status 0 for yes, 1 for no. KDIR is a headers directory (/lib/modules/$(uname -r)/build)
+# or a kernel build directory. RUSTC and BINDGEN name other tools, as for make.
+set -eu
+
+quiet=
+if [ "${1-}" = --quiet ]; then
+	quiet=1
+	shift
+fi
+if [ $# != 1 ]; then
+	echo "usage: scripts/rust-available.sh [--quiet] KDIR" >&2
+	exit 2
+fi
+kdir=$1
+here=$(cd "$(dirname "$0")" && pwd)
+
+no() {
+	if [ "$quiet" ]; then echo "appex: cannot build: $*" >&2; else echo "$*"; fi
+	exit 1
+}
+
+# config NAME: the value of an option of that kernel, without quotes; empty when it is off.
+config() {
+	sed -n "s/^$1=\"\{0,1\}\([^\"]*\)\"\{0,1\}\$/\1/p" "$kdir/.config" | head -n 1
+}
+
+if [ ! -d "$kdir" ]; then
+	release=$(uname -r)
+	case $kdir in */modules/*/build) release=${kdir%/build} release=${release##*/} ;; esac
+	no "there are no kernel headers in $kdir; install them: apt install linux-headers-$release"
+fi
+[ -r "$kdir/.config" ] || no "$kdir has no .config: it is not a headers directory or a configured kernel build directory"
+
+if [ "$(config CONFIG_RUST)" != y ]; then
+	no "the kernel of $kdir was built without CONFIG_RUST; in Debian the kernels that have it are linux-image-amd64 and" \
+		"linux-image-cloud-amd64 7.2 or newer from trixie-backports: apt install -t trixie-backports linux-image-amd64 linux-headers-amd64, then reboot"
+fi
+
+rustc=${RUSTC:-rustc}
+command -v "$rustc" >/dev/null 2>&1 || no "no Rust compiler ($rustc); install it: apt install rustc"
+have=$("$rustc" --version 2>/dev/null) || no "'$rustc --version' does not work"
+want=$(config CONFIG_RUSTC_VERSION_TEXT)
+if [ -n "$want" ] && [ "$have" != "$want" ]; then
+	hint="install the distribution's own compiler (Debian: apt install rustc)"
+	if [ -z "${RUSTC-}" ] && [ -x /usr/bin/rustc ] && [ "$(/usr/bin/rustc --version)" = "$want" ]; then
+		hint="use the one in /usr/bin: make RUSTC=/usr/bin/rustc, or put /usr/bin first in PATH"
+	fi
+	no "the kernel was built with '$want' but $(command -v "$rustc") is '$have', and Rust metadata is readable only by the very same compiler; $hint"
+fi
+bindgen=${BINDGEN:-bindgen}
+command -v "$bindgen" >/dev/null 2>&1 || no "no bindgen ($bindgen); install it: apt install bindgen"
+"$bindgen" --version >/dev/null 2>&1 || no "'$bindgen --version' does not work; install it again: apt install --reinstall bindgen"
+
+for file in rust/libcore.rmeta rust/libkernel.rmeta rust/libbindings.rmeta rust/libmacros.so; do
+	[ -e "$kdir/$file" ] || no "the headers in $kdir have no Rust metadata ($file); make it, once per kernel: sudo $here/prepare-headers.sh" \
+		"$(cat "$kdir/include/config/kernel.release" 2>/dev/null || basename "$kdir" | sed 's/^linux-headers-//')"
+done
+# x86 kernels describe their target in a file; other architectures use one that rustc knows.
+if [ "$(config CONFIG_X86_64)" = y ] && [ ! -e "$kdir/scripts/target.json" ]; then
+	no "the headers in $kdir have no scripts/target.json; make it: sudo $here/prepare-headers.sh $(cat "$kdir/include/config/kernel.release" 2>/dev/null)"
+fi
+[ "$quiet" ] || echo y
