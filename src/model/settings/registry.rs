@@ -210,13 +210,13 @@ texts! {
         "WAN interfaces: names and patterns; write +name, -name, a whole list, or nothing to detach all";
     LanIf = File "lanIf", Kind::Interfaces, Stored,
         "LAN interfaces, written like wanIf";
-    LanSegment = Cmd "lanSegment", Kind::LanSegments, Stored,
+    LanSegment = Cmd "lanSegment", Kind::LanSegments, Active,
         "IPv4 networks on the LAN side, which are not accelerated";
-    LanSegmentV6 = Cmd "lanSegmentV6", Kind::LanSegmentsV6, Stored,
+    LanSegmentV6 = Cmd "lanSegmentV6", Kind::LanSegmentsV6, Active,
         "IPv6 networks on the LAN side, which are not accelerated";
     UdpTun = Cmd "udptun", Kind::Text { max: 255 }, Stored,
         "UDP tunnel description of the original";
-    ShortRttBypass = Cmd "shortRttBypass", Kind::AccRules, Stored,
+    ShortRttBypass = Cmd "shortRttBypass", Kind::AccRules, Active,
         "networks that are always (after acc) or never (after noacc) accelerated, whatever their round-trip time";
     PcapFilterSplit = Cmd "pcapFilterSplit", Kind::Text { max: 255 }, Stored,
         "capture filter of the original";
