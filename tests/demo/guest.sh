@@ -74,7 +74,7 @@ printf '   and one over IPv6, checksum right\n'
 
 step "What the engine says"
 show "$LOTSERVER" status
-show cat "$ENGINE/stats"
+show grep -v "^V[46]" "$ENGINE/stats"
 
 step "A download in progress, as the server's kernel sees it"
 http_get 0 4 bulk >/run/progress &

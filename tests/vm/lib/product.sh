@@ -19,14 +19,17 @@ product_set() {
 	echo "$1=\"$2\"" >>/appex/etc/config
 }
 
-# engine_write FILE TEXT: one write to a file of the engine.
+# engine_write FILE TEXT: one write to a file of every engine, as the control script does.
 engine_write() {
-	printf '%s\n' "$2" >"$ENGINE/$1"
+	local engine
+	for engine in /proc/net/appex*; do
+		printf '%s\n' "$2" >"$engine/$1" || return 1
+	done
 }
 
-# counter NAME: one value of the engine's statistics.
+# counter NAME: one value of the statistics, the sum over the engines. Engine N has the packets of CPU N.
 counter() {
-	awk -v name="$1" '$1 == name && $2 == "=" { print $3 }' "$ENGINE/stats"
+	awk -v name="$1" '$1 == name && $2 == "=" { sum += $3; found = 1 } END { if (found) print sum }' /proc/net/appex*/stats
 }
 
 # machine_state: what a stopped product has to leave as it found it, in words. Features of all NICs, queueing

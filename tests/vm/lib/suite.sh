@@ -18,7 +18,7 @@ sabotaged() { [ -n "${SABOTAGE-}" ]; }
 
 # running / stopped: is the product in the kernel, as users were taught to look.
 running() { lsmod | grep -q '^appex ' && [ -r "$ENGINE/stats" ]; }
-stopped() { ! lsmod | grep -q '^appex' && [ ! -e "$ENGINE" ]; }
+stopped() { ! lsmod | grep -q '^appex' && ! ls -d /proc/net/appex* 2>/dev/null; }
 
 # until_true SECONDS COMMAND...: poll; fails if it has not become true by then.
 until_true() {

@@ -12,11 +12,13 @@ machine_state >/run/before
 check "start succeeds" lotserver start
 check "lsmod shows appex and its statistics are readable" running
 same "wanIf holds the configured interface" "$(nic 0)" "$(xargs <"$ENGINE/wanIf")"
-check "status says running" sh -c "$LOTSERVER status | grep -q 'LotServer is running!'"
+same "status says running and nothing on standard error" "LotServer is running!" \
+	"$({ "$LOTSERVER" status 2>&1 >&3 | sed 's/^/error: /'; } 3>&1 | grep -E 'LotServer is running|^error')"
+same "there is one engine for each processor" "$(nproc)" "$(ls -d /proc/net/appex* | wc -l)"
 same "a second start is refused with exit status 1" 1 "$(lotserver start >/dev/null; echo $?)"
 
 # Every line of the statistics is NAME = INTEGER; scripts evaluate them.
-same "every statistics line is NAME = INTEGER" "" "$(grep -vE '^[A-Za-z0-9]+ = [0-9]+$' "$ENGINE/stats")"
+same "every statistics line is NAME = INTEGER" "" "$(cat /proc/net/appex*/stats | grep -vE '^[A-Za-z0-9]+ = [0-9]+$')"
 for name in NumOfFlows NumOfTcpFlows NumOfAccFlows NumOfActFlows WanInBytes WanOutBytes LanInBytes LanOutBytes \
 	V4NumOfFlows V6NumOfFlows V4WanOutBytes V6WanOutBytes V4LanInBytes V6LanInBytes; do
 	check "statistics have $name" test -n "$(counter $name)"

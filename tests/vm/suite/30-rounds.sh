@@ -37,7 +37,7 @@ background traffic6 traffic 6
 background readers readers
 adopted=0 failed=''
 for ((round = 1; round <= rounds; round++)); do
-	modprobe appex || { failed="load in round $round" && break; }
+	modprobe appex engines=2 || { failed="load in round $round" && break; }
 	until_true 5 test -e "$ENGINE/wanIf" || { failed="no $ENGINE in round $round" && break; }
 	engine_write wanIf "+$wan" || { failed="attach in round $round" && break; }
 	# Every fourth round lives long enough to adopt, the others race with the first packets.

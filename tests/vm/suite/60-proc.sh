@@ -7,6 +7,7 @@ set -u
 . tests/vm/lib/suite.sh
 
 begin "$(nic 0)"
+product_set engineNum 1
 path_up 0 40 10 0 || exit 1
 check "start succeeds" lotserver start
 
