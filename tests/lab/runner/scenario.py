@@ -4,8 +4,8 @@
 server (initial namespace, eth0) -- r1 (bottleneck: tbf) -- r2 (delay, loss, jitter: netem) -- clients c0, c1, ...
 other server (namespace xs) ------/                                                     \\-- client x of the cross traffic
 
-The way back has the mirror image: its bottleneck is r2's link to r1, its delay and loss are r1's link to the
-server. No queueing discipline sits on an interface that TCP itself sends from, because that would take part in
+The way back has the mirror image: its bottleneck is r2's link to r1, its delay and loss are r1's links to the
+servers. No queueing discipline sits on an interface that TCP itself sends from, because that would take part in
 its pacing. Offloads are off wherever packets are forwarded, and the server's device does not take TSO, so
 that every packet on the path is one that could be on a wire.
 """
@@ -149,9 +149,10 @@ def disciplines(path: Path, seed: int, rtts: list[float]) -> list[str]:
     # The way back is shared by all clients: half of the shortest round trip. Seeds differ by direction.
     back = min(rtts) / 2
     out = [f"tc -n r1 qdisc add dev south root handle 1: {tbf(path.rate, path.queue_bytes(path.rate))}",
-           f"tc -n r2 qdisc add dev north root handle 1: {tbf(up_rate, up_limit)}",
-           f"tc -n r1 qdisc add dev srv root handle 1: netem limit {NETEM_LIMIT} delay {back:.3f}ms"
-           + (f" loss {path.ack_loss}%" if path.ack_loss else "") + f" seed {seed * 1000 + 1}"]
+           f"tc -n r2 qdisc add dev north root handle 1: {tbf(up_rate, up_limit)}"]
+    for i, dev in enumerate(["srv"] + (["xs"] if path.cross else [])):
+        out.append(f"tc -n r1 qdisc add dev {dev} root handle 1: netem limit {NETEM_LIMIT} delay {back:.3f}ms"
+                   + (f" loss {path.ack_loss}%" if path.ack_loss else "") + f" seed {seed * 1000 + 1 + i}")
     if path.aqm:
         out.append(f"tc -n r1 qdisc add dev south parent 1:1 handle 10: {path.aqm}")
     ends = [(f"c{i}", rtt) for i, rtt in enumerate(rtts)] + ([("x", path.rtt)] if path.cross else [])

@@ -101,9 +101,9 @@ options_lost() {
 uml_kernel() {
 	local kind=$1 dir fragments make_args release inputs lost config draft merged
 	case $kind in
-	plain) dir=uml fragments=("$LAB_DIR/uml.config") make_args=(CC=gcc-14) ;;
+	plain) dir=uml fragments=("$LAB_DIR/uml.config") make_args=() ;;
 	kasan) dir=uml-kasan fragments=("$LAB_DIR/uml.config" "$LAB_DIR/debug-kasan.config") make_args=(LLVM=1) ;;
-	lockdep) dir=uml-lockdep fragments=("$LAB_DIR/uml.config" "$LAB_DIR/debug-lockdep.config") make_args=(CC=gcc-14) ;;
+	lockdep) dir=uml-lockdep fragments=("$LAB_DIR/uml.config" "$LAB_DIR/debug-lockdep.config") make_args=() ;;
 	esac
 	release=$(stock_release)
 	inputs=$(hash_of "$(installed_version "linux-headers-$release")" "$(cat "${fragments[@]}")" "${make_args[*]}" \
