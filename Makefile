@@ -37,10 +37,10 @@ clean:
 	+$(MAKE) $(kbuild-args) clean
 
 install:
-	scripts/install-local.sh
+	scripts/install-local.sh $(or $(O),$(ABS))/appex.ko
 
 uninstall:
-	scripts/install-local.sh --uninstall
+	/appex/bin/lotServer.sh uninstall
 
 # Style and architecture; needs rustfmt and shellcheck.
 check:
