@@ -3,7 +3,7 @@
 //! The settings that are consulted for packets.
 
 use super::{unpack, Key};
-use crate::model::units::{Family, Millis};
+use crate::model::units::Family;
 
 /// The settings of the packet path, read once per packet.
 ///
@@ -25,18 +25,8 @@ pub struct Hot {
     pub initial_cwnd_wan: u32,
     /// First congestion window towards LAN peers, in packets.
     pub initial_cwnd_lan: u32,
-    /// Idle time after which a short-lived flow is forgotten.
-    pub flow_short_timeout: Millis,
-    /// Round-trip time below which a subnet is not accelerated; zero is off.
-    pub short_rtt: Millis,
     /// How many flows there may be.
     pub limits: SessionLimits,
-    /// The shaper runs at `wan_kbps`.
-    pub shaper: bool,
-    /// Outbound rate in kbit/s; zero is no limit.
-    pub wan_kbps: u64,
-    /// Inbound rate in kbit/s; zero is no limit.
-    pub wan_in_kbps: u64,
 }
 
 /// How many flows an engine tracks and accelerates, and what happens beyond that.
@@ -65,16 +55,11 @@ impl Hot {
             v6: !on(Key::Ipv4Only),
             initial_cwnd_wan: small(Key::InitialCwndWan),
             initial_cwnd_lan: small(Key::InitialCwndLan),
-            flow_short_timeout: Millis(get(Key::FlowShortTimeout)),
-            short_rtt: Millis(get(Key::ShortRttMs)),
             limits: SessionLimits {
                 sessions,
                 accelerated,
                 bypass: on(Key::BypassOverFlows),
             },
-            shaper: on(Key::ShaperEnable),
-            wan_kbps: get(Key::WanKbps),
-            wan_in_kbps: get(Key::WanInKbps),
         }
     }
 

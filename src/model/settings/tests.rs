@@ -307,7 +307,6 @@ fn the_packet_path_sees_what_was_written() {
     let hot = Hot::read(|key| slots[key.index()]);
     assert!(hot.tcp_acc && hot.tcp_only && hot.v4 && hot.v6 && !hot.subnet_acc);
     assert_eq!((hot.initial_cwnd_wan, hot.initial_cwnd_lan), (22, 1024));
-    assert_eq!(hot.flow_short_timeout.0, 30_000);
     assert!(hot.limits.bypass);
 
     slots[Key::Ipv6Only.index()] = 1;

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 /// Settings that the module reads in another way than by their key, and what it does then.
-const INDIRECT: [(&str, &str); 18] = [
+const INDIRECT: [(&str, &str); 13] = [
     ("tcpAccEnable", ".tcp_acc"),
     ("subnetAccEnable", ".subnet_acc"),
     ("tcpOnly", ".tcp_only"),
@@ -15,13 +15,8 @@ const INDIRECT: [(&str, &str); 18] = [
     ("ipv6Only", ".handles("),
     ("initialCwndWan", ".initial_cwnd_wan"),
     ("initialCwndLan", ".initial_cwnd_lan"),
-    ("flowShortTimeout", ".flow_short_timeout"),
-    ("shortRttMS", ".short_rtt"),
     ("engine", ".limits"),
     ("bypassOverFlows", "Admit::Refuse"),
-    ("shaperEnable", ".shaper"),
-    ("wanKbps", ".wan_kbps"),
-    ("wanInKbps", ".wan_in_kbps"),
     ("lanSegment", ".rule_for("),
     ("lanSegmentV6", ".rule_for("),
     ("shortRttBypass", ".rule_for("),
