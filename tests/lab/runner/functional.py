@@ -9,14 +9,9 @@ import sys
 import tempfile
 
 import uml
+from files import host_file
 
 NOT_FINISHED, COMPLAINED = 70, 71
-
-
-def host_file(name: str) -> str:
-    """A file named by the caller, as this process and the kernel's hostfs see it."""
-    full = os.path.normpath(os.path.join(os.environ.get("LAB_CWD", os.getcwd()), name))
-    return full if full.startswith(("/lab/", "/host/")) else "/host" + full
 
 
 def parser() -> argparse.ArgumentParser:
@@ -79,7 +74,6 @@ def main() -> int:
         except uml.Failed as e:
             show(job)
             print(f"uml: {e}", file=sys.stderr)
-            sys.stderr.write(uml.tail(job))
             return NOT_FINISHED
         show(job)
         return status

@@ -12,6 +12,7 @@ import time
 import one
 import run
 import uml
+from files import host_file
 from path import Path, load_paths
 from scenario import Variant, Workload
 
@@ -125,7 +126,7 @@ def main() -> int:
     p.add_argument("--out", help="all results as JSON")
     a = p.parse_args()
     try:
-        rows = load_paths(run.host_file(a.paths) if a.paths else f"{uml.LAB}/paths.json")
+        rows = load_paths(host_file(a.paths) if a.paths else f"{uml.LAB}/paths.json")
         variants = [parse_variant(v) for v in a.variants]
     except (ValueError, OSError) as e:
         print(f"matrix: {e}", file=sys.stderr)

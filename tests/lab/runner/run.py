@@ -9,6 +9,7 @@ import sys
 
 import one
 import uml
+from files import host_file
 from path import Path, load_paths, parse_step
 from scenario import Variant, Workload
 
@@ -31,12 +32,6 @@ def numbers(count: int):
             raise argparse.ArgumentTypeError(f"{count} comma-separated numbers expected")
         return out
     return parse
-
-
-def host_file(name: str) -> str:
-    """A file named by the caller, as this process sees it: the caller's file system is below /host."""
-    full = os.path.normpath(os.path.join(os.environ.get("LAB_CWD", os.getcwd()), name))
-    return full if os.environ.get("LAB_CWD") is None else "/host" + full
 
 
 def add_variant(p: argparse.ArgumentParser) -> None:

@@ -62,7 +62,7 @@ def boot(job: str, kernel: str = "plain", simulated: bool = True, seed: int = 1,
             os.killpg(child.pid, signal.SIGKILL)
             child.wait()
             if isinstance(e, subprocess.TimeoutExpired):
-                raise Failed(f"no end after {timeout_s:.0f} s of wall time; console in {console}") from e
+                raise Failed(f"no end after {timeout_s:.0f} s of wall time; the end of its console:\n{tail(job)}") from e
             raise
     wire = subprocess.run([f"{LAB}/tripwire", console], capture_output=True, text=True, check=False)
     if wire.returncode:
@@ -71,4 +71,4 @@ def boot(job: str, kernel: str = "plain", simulated: bool = True, seed: int = 1,
         with open(os.path.join(job, "status"), encoding="ascii") as f:
             return int(f.read())
     except (OSError, ValueError) as e:
-        raise Failed(f"the kernel ended before the script did; console in {console}") from e
+        raise Failed(f"the kernel ended before the script did; the end of its console:\n{tail(job)}") from e

@@ -130,7 +130,7 @@ uml_kernel() {
 	[ -z "$lost" ] || die "options of the user-mode kernel '$kind' did not take effect: ${lost//$'\n'/, }"
 	cmp -s "$draft/.config" "$config" || cp "$draft/.config" "$config"
 	rm -rf "$draft"
-	logged "$dir" in_tree nice make -s -j"${APPEX_JOBS:-$(nproc)}" -C "$SOURCE" O="/lab/build/$dir" ARCH=um "${make_args[@]}" all
+	logged "$dir" in_tree make -s -j"${APPEX_JOBS:-$(nproc)}" -C "$SOURCE" O="/lab/build/$dir" ARCH=um "${make_args[@]}" all
 	[ -x "$CACHE/build/$dir/linux" ] || die "the build left no $CACHE/build/$dir/linux"
 	stamp_set "$dir" "$inputs"
 }
