@@ -206,8 +206,14 @@ impl Algorithm for Flow {
         }
     }
 
-    fn stop(&mut self, _socket: &mut Socket<'_>) {
+    fn stop(&mut self, socket: &mut Socket<'_>) {
         self.gauge(false);
+        // A successor that has never seen a loss would take our window for slow start and double it:
+        // let it begin where we are.
+        let window = socket.cwnd();
+        if socket.ssthresh() > window {
+            socket.set_ssthresh(window);
+        }
     }
 
     fn summary(&self) -> Summary {
