@@ -11,6 +11,7 @@ that every packet on the path is one that could be on a wire.
 """
 
 import dataclasses
+import re
 import shlex
 
 from path import MTU_FRAME, Path
@@ -76,7 +77,6 @@ class Net:
 
     def __init__(self, v6: bool):
         self.v6 = v6
-        self.opt = "-6" if v6 else "-4"
 
     def addr(self, net: int, host: int) -> str:
         return f"fd00:{net:x}::{host}" if self.v6 else f"10.0.{net}.{host}"
@@ -88,20 +88,44 @@ class Net:
 SRV, MID, XS, CLIENT0 = 0, 1, 2, 10     # networks: server-r1, r1-r2, cross server-r1, r2-client
 
 
-def link(net: Net, number: int, a: tuple[str, str, int], b: tuple[str, str, int]) -> list[str]:
-    """A veth pair with addresses and permanent neighbours: address resolution must not meet the path's loss."""
-    (ns_a, dev_a, host_a), (ns_b, dev_b, host_b) = a, b
-    mac = {host_a: f"02:00:00:00:{number:02x}:{host_a:02x}", host_b: f"02:00:00:00:{number:02x}:{host_b:02x}"}
-    at = {True: "ip", False: "ip -n "}
-    ip_a = at[True] if not ns_a else at[False] + ns_a
-    ip_b = at[True] if not ns_b else at[False] + ns_b
+def link(net: Net, number: int, a: tuple[str, str, int], b: tuple[str, str, int]) -> tuple[list[str], list[str]]:
+    """A veth pair: the commands that make it, and those that configure its two ends in their namespaces.
+
+    Neighbours are permanent: address resolution must not meet the path's loss.
+    """
+    mac = {host: f"02:00:00:00:{number:02x}:{host:02x}" for _, _, host in (a, b)}
+    ip = {ns: f"ip -n {ns}" if ns else "ip" for ns, _, _ in (a, b)}
     # The peer is moved on creation, so names may repeat in different namespaces.
-    out = [f"{ip_a} link add {dev_a} address {mac[host_a]} type veth peer name {dev_b} address {mac[host_b]} netns "
-           + (ns_b if ns_b else "1")]
-    for ip, dev, host, other in ((ip_a, dev_a, host_a, host_b), (ip_b, dev_b, host_b, host_a)):
-        out += [f"{ip} addr add {net.with_len(number, host)} dev {dev}", f"{ip} link set {dev} up",
-                f"{ip} neigh replace {net.addr(number, other)} lladdr {mac[other]} dev {dev} nud permanent"]
-    return out
+    make = [f"{ip[a[0]]} link add {a[1]} address {mac[a[2]]} type veth peer name {b[1]} address {mac[b[2]]} netns {b[0]}"]
+    ends = []
+    for (ns, dev, host), other in ((a, b[2]), (b, a[2])):
+        ends += [f"{ip[ns]} addr add {net.with_len(number, host)} dev {dev}", f"{ip[ns]} link set {dev} up",
+                 f"{ip[ns]} neigh replace {net.addr(number, other)} lladdr {mac[other]} dev {dev} nud permanent"]
+    return make, ends
+
+
+BATCHED = re.compile(r"(ip|tc)((?: -n \S+)?) ((?:addr|link|neigh|route|qdisc|filter) .*)")
+
+
+def batches(commands: list[str]) -> list[str]:
+    """Runs neighbouring commands of one tool in one namespace by one process: starting programs is the slow part."""
+    out: list[str] = []
+    open_batch = ""
+    for command in commands:
+        m = BATCHED.fullmatch(command)
+        head = f"{m[1]}{m[2]} -batch - <<'END'" if m else ""
+        if open_batch and head != open_batch:
+            out.append("END")
+        if m and head != open_batch:
+            out.append(head)
+        out.append(m[3] if m else command)
+        open_batch = head
+    return out + (["END"] if open_batch else [])
+
+
+def by_namespace(commands: list[str]) -> list[str]:
+    """Same order within a namespace; namespaces do not depend on each other once their links exist."""
+    return sorted(commands, key=lambda c: c.split()[2] if c.startswith(("ip -n", "tc -n")) else "")
 
 
 def in_ns(ns: str, cmd: str) -> str:
@@ -114,29 +138,30 @@ def clients_of(path: Path) -> list[float]:
 
 def topology(path: Path, net: Net, seed: int) -> list[str]:
     rtts = clients_of(path)
-    names = ["r1", "r2"] + [f"c{i}" for i in range(len(rtts))] + (["xs", "x"] if path.cross else [])
-    out = [f"ip netns add {n}" for n in names] + ["ip link set lo up"]
-    out += [f"ip -n {n} link set lo up" for n in names]
-    out += link(net, SRV, ("", "eth0", 1), ("r1", "srv", 2))
-    out += link(net, MID, ("r1", "south", 1), ("r2", "north", 2))
     ends = [(f"c{i}", f"c{i}", CLIENT0 + i) for i in range(len(rtts))]
+    pairs = [(SRV, ("", "eth0", 1), ("r1", "srv", 2)), (MID, ("r1", "south", 1), ("r2", "north", 2))]
+    routes = [f"ip route add default via {net.addr(SRV, 2)}", f"ip -n r1 route add default via {net.addr(MID, 2)}",
+              f"ip -n r2 route add default via {net.addr(MID, 1)}"]
     if path.cross:
-        out += link(net, XS, ("xs", "eth0", 1), ("r1", "xs", 2))
-        out += [f"ip -n xs {net.opt} route add default via {net.addr(XS, 2)}"]
+        pairs.append((XS, ("xs", "eth0", 1), ("r1", "xs", 2)))
+        routes.append(f"ip -n xs route add default via {net.addr(XS, 2)}")
         ends.append(("x", "x", CLIENT0 + len(rtts)))
     for ns, dev, number in ends:
-        out += link(net, number, ("r2", dev, 1), (ns, "eth0", 2))
-        out += [f"ip -n {ns} {net.opt} route add default via {net.addr(number, 1)}"]
-    out += [f"ip {net.opt} route add default via {net.addr(SRV, 2)}",
-            f"ip -n r1 {net.opt} route add default via {net.addr(MID, 2)}",
-            f"ip -n r2 {net.opt} route add default via {net.addr(MID, 1)}"]
+        pairs.append((number, ("r2", dev, 1), (ns, "eth0", 2)))
+        routes.append(f"ip -n {ns} route add default via {net.addr(number, 1)}")
+    spaces = sorted({ns for _, a, b in pairs for ns in (a[0], b[0]) if ns})
+    links = [link(net, *pair) for pair in pairs]
+    make = [command for commands, _ in links for command in commands]
+    configure = ["ip link set lo up"] + [f"ip -n {n} link set lo up" for n in spaces] + [c for _, cs in links for c in cs] + routes
+    out = [f"ip netns add {n}" for n in spaces] + batches(make + by_namespace(configure))
+
     forward = "net/ipv6/conf/all/forwarding" if net.v6 else "net/ipv4/ip_forward"
-    out += [in_ns(r, f"sh -c 'echo 1 >/proc/sys/{forward}'") for r in ("r1", "r2")]
-    devs = {"r1": ["srv", "south"] + (["xs"] if path.cross else []), "r2": ["north"] + [d for _, d, _ in ends]}
-    for ns, names in devs.items():
-        out.append(in_ns(ns, "sh -c '" + "; ".join(f"ethtool -K {d} tso off gso off gro off" for d in names) + "'"))
+    devices = {"r1": ["srv", "south"] + (["xs"] if path.cross else []), "r2": ["north"] + [d for _, d, _ in ends]}
+    for ns, names in devices.items():
+        offloads = "; ".join(f"ethtool -K {d} tso off gso off gro off" for d in names)
+        out.append(in_ns(ns, f"sh -c 'echo 1 >/proc/sys/{forward}; {offloads}'"))
     out += ["ethtool -K eth0 tso off"] + ([in_ns("xs", "ethtool -K eth0 tso off")] if path.cross else [])
-    return out + disciplines(path, seed, rtts)
+    return out + batches(by_namespace(disciplines(path, seed, rtts)))
 
 
 def tbf(rate: float, limit: int) -> str:
