@@ -140,8 +140,13 @@ impl BaseRtt {
 
     /// Whether the bottleneck holds any queue at all: a finer test than [`BaseRtt::threshold`], for judging loss.
     pub(super) fn is_loaded(&self) -> bool {
+        self.is_load(self.queue())
+    }
+
+    /// Whether a reading above the base is a queue at all.
+    pub(super) fn is_load(&self, above_us: u32) -> bool {
         let base = self.base().unwrap_or(0);
-        self.queue() > (base / 32).max(1_000).saturating_add(self.noise())
+        above_us > (base / 32).max(1_000).saturating_add(self.noise())
     }
 
     /// Queue delay from which on a standing queue is believed: an eighth of the base (half the latency goal) and at least

@@ -19,6 +19,14 @@ const DISPERSION_START_Q4: u32 = 8 * 16;
 const DISPERSION_MIN_Q4: u32 = 16;
 const DISPERSION_MAX_Q4: u32 = 64 * 16;
 
+/// Packets below capacity without which nothing is called an excess: the first windows of a connection are what any path has
+/// to take, and what they lose is the first thing known about it.
+const KNOWN_PACKETS: u32 = 48;
+
+/// Most loss that is ever compensated, 60 %: beyond it paths are broken or policed, and each percent compensated costs ever
+/// more bytes.
+const RANDOM_MAX_Q16: u32 = Q16 / 5 * 3;
+
 /// Lost and resolved packets with exponential ageing.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Tally {
@@ -71,15 +79,21 @@ impl LossSplit {
 
     /// Random loss rate, q16.
     pub(super) fn random(&self) -> u32 {
+        self.unbounded().min(RANDOM_MAX_Q16)
+    }
+
+    fn unbounded(&self) -> u32 {
         let low = self.low.rate();
         if self.low.total < 32 {
             return low.min(self.cruise.rate());
         }
         // The drain phases are few; cruising gives the precise number as long as it agrees with them.
+        // Half as much again and one percent at most, whatever the scatter: a bound that does not compound.
         let allowed = share(
             self.low.lost.saturating_add(self.scatter(low, self.low.total)),
             self.low.total,
-        );
+        )
+        .min(low.saturating_add(low / 2).saturating_add(Q16 / 100));
         if self.cruise.total < self.low.total {
             low
         } else {
@@ -89,9 +103,21 @@ impl LossSplit {
 
     /// True if `lost` of `total` packets is more than the random rate explains.
     pub(super) fn is_excess(&self, lost: u32, total: u32) -> bool {
+        if self.low.total < KNOWN_PACKETS {
+            return false;
+        }
         let p = self.random();
         let expected = low32(u64::from(total).saturating_mul(u64::from(p)) >> 16);
         lost > expected.saturating_add(self.scatter(p, total))
+    }
+
+    /// True if `lost` of `total` packets is above the random rate by more than one standard deviation: not evidence by itself,
+    /// but reason enough not to count the lost packets as carried by the path.
+    pub(super) fn is_surplus(&self, lost: u32, total: u32) -> bool {
+        let p = self.random();
+        let expected = low32(u64::from(total).saturating_mul(u64::from(p)) >> 16);
+        let sigma = self.scatter(p, total).saturating_sub(self.dispersion_q4 >> 3) / 3;
+        lost > expected.saturating_add(sigma)
     }
 
     /// Adds a round sent below capacity.

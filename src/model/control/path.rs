@@ -14,6 +14,10 @@ use super::types::{Ack, Settings, Start};
 /// Losses of a running round are judged once this many packets are resolved: fewer decide nothing.
 const JUDGE_PACKETS: u32 = 32;
 
+/// Rounds whose sending rate bounds what can have left the bottleneck now: the one being resolved, its predecessor, and as long
+/// as it takes to drain a full buffer of one bandwidth-delay product.
+const SENT_ROUNDS: usize = 4;
+
 /// What one ACK has shown.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Observation {
@@ -42,6 +46,8 @@ pub(super) struct Path {
     last_wnd: u32,
     rwnd_limited: bool,
     resync: bool,
+    /// Highest pacing rate in force in each of the last rounds, the running one first.
+    sent: [u64; SENT_ROUNDS],
 }
 
 impl Path {
@@ -56,7 +62,23 @@ impl Path {
             last_wnd: 0,
             rwnd_limited: false,
             resync: false,
+            // The kernel does not pace the first ten packets: anything may have been their rate.
+            sent: [u64::MAX; SENT_ROUNDS],
         }
+    }
+
+    /// Tells the pacing rate in force from now on.
+    pub(super) fn sending(&mut self, rate: u64) {
+        if let Some(current) = self.sent.first_mut() {
+            *current = (*current).max(rate);
+        }
+    }
+
+    /// No more can have left the bottleneck than was sent. The counters alone do not know: a packet that was late instead of lost
+    /// is counted twice.
+    pub(super) fn sent_bound(&self, rate: u64) -> u64 {
+        let most = self.sent.iter().copied().max().unwrap_or(0);
+        rate.min(most)
     }
 
     /// The loss counter is about to jump, or has jumped, for another reason than loss.
@@ -115,6 +137,10 @@ impl Path {
         let mut rwnd_limited = false;
         if let Some(round) = round {
             self.aggregation.round();
+            self.sent.rotate_right(1);
+            if let Some(current) = self.sent.first_mut() {
+                *current = 0;
+            }
             rwnd_limited = core::mem::take(&mut self.rwnd_limited);
             let total = round.delivered.saturating_add(round.lost);
             excess |= total >= JUDGE_PACKETS && self.loss.is_excess(round.lost, total);
@@ -135,7 +161,8 @@ impl Path {
         let lost = self
             .history
             .lost_since(ack.prior_delivered, ack.delivered, ack.lost)?;
-        Some(rate(sample.delivered.saturating_add(lost), ack.mss, sample.interval_us))
+        let left = rate(sample.delivered.saturating_add(lost), ack.mss, sample.interval_us);
+        Some(self.sent_bound(left))
     }
 
     /// Send-side rate that the delivered part of a sample implies, whatever was lost besides.
@@ -150,7 +177,7 @@ impl Path {
     pub(super) fn mean_rate(&self, delivered: u32, lost: u32, span_us: u32, mss: u32, settings: &Settings) -> u64 {
         let total = delivered.saturating_add(lost);
         if settings.track_random_loss && !self.loss.is_excess(lost, total) {
-            rate(total, mss, span_us)
+            self.sent_bound(rate(total, mss, span_us))
         } else {
             inflate(rate(delivered, mss, span_us), self.compensated(settings))
         }
@@ -159,6 +186,14 @@ impl Path {
     /// [`Path::mean_rate`] of a round.
     pub(super) fn round_rate(&self, round: &Round, mss: u32, settings: &Settings) -> u64 {
         self.mean_rate(round.delivered, round.lost, round.span_us, mss, settings)
+    }
+
+    /// The bottleneck held some queue during all of the round.
+    pub(super) fn was_loaded(&self, round: &Round) -> bool {
+        match (round.min_rtt_us, self.rtt.base()) {
+            (Some(rtt), Some(base)) => self.rtt.is_load(rtt.saturating_sub(base)),
+            _ => false,
+        }
     }
 
     /// Packets the path holds without a queue.

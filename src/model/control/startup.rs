@@ -15,6 +15,9 @@ const REGROWTH_Q8: u32 = Q8 + Q8 / 8;
 /// Rounds without growth after which the path is full: one may be a hiccup of the sender.
 const PLATEAU_ROUNDS: u8 = 2;
 
+/// Packets the flat rounds must have resolved: under heavy random loss a small round says little.
+const PLATEAU_PACKETS: u32 = 96;
+
 /// Progress of the exponential search.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Startup {
@@ -22,6 +25,8 @@ pub(super) struct Startup {
     /// with what we send, while the delivered part does not.
     reached: u64,
     flat: u8,
+    /// Packets resolved in the flat rounds.
+    flat_packets: u32,
     /// The connection is new: its losses are the first thing known about the path.
     first: bool,
 }
@@ -43,6 +48,7 @@ impl Startup {
         Self {
             reached: 0,
             flat: 0,
+            flat_packets: 0,
             first,
         }
     }
@@ -64,19 +70,23 @@ impl Startup {
         if now >= gain(self.reached, growth) {
             self.reached = now;
             self.flat = 0;
+            self.flat_packets = 0;
             if self.first {
                 // More sent, more delivered: what was lost was lost below capacity.
                 path.loss.add_low(round.lost, total);
             }
-        } else if !round.app_limited && !seen.rwnd_limited {
-            self.flat = self.flat.saturating_add(1);
+        } else {
             // More sent, no more delivered: even a moderate surplus of losses (1/32) is our doing then.
             let expected = low32(u64::from(total).saturating_mul(u64::from(path.loss.random())) >> 16);
-            if round.lost > expected.saturating_add((total / 32).max(4)) {
-                return Verdict::Overrun;
+            if !round.app_limited && !seen.rwnd_limited {
+                if round.lost > expected.saturating_add((total / 32).max(4)) && path.loss.is_surplus(round.lost, total) {
+                    return Verdict::Overrun;
+                }
+                self.flat = self.flat.saturating_add(1);
+                self.flat_packets = self.flat_packets.saturating_add(total);
             }
         }
-        if self.flat >= PLATEAU_ROUNDS {
+        if self.flat >= PLATEAU_ROUNDS && self.flat_packets >= PLATEAU_PACKETS {
             Verdict::Full
         } else {
             Verdict::Grow

@@ -84,9 +84,14 @@ enum Phase {
     /// At capacity.
     Cruise { rounds: u8, since_us: u64 },
     /// Above capacity, which was `before`, for a round and as many packets as a judgement needs.
-    Up { before: u64, gain_q8: u32, rounds: u8 },
-    /// At capacity for as long, to see what the probe gave.
-    Judge { before: u64, gain_q8: u32, rounds: u8, tally: Tally },
+    Up {
+        before: u64,
+        gain_q8: u32,
+        rounds: u8,
+        tally: Tally,
+    },
+    /// One round at capacity, to see what the last round of the probe gave.
+    Judge { before: u64, gain_q8: u32, tally: Tally },
     /// Below the measured delivery rate, to see whether the excess loss goes away.
     Verify(Verify),
 }
@@ -231,6 +236,7 @@ impl Zeta {
             },
             random_loss_q16: self.path.loss.random(),
             queue_us: self.path.rtt.queue(),
+            debug: self.path.rtt.threshold(),
         }
     }
 
@@ -276,33 +282,9 @@ impl Zeta {
                 before,
                 gain_q8,
                 rounds,
-            } => {
-                if seen.excess {
-                    self.overrun();
-                } else if seen.round.is_some() {
-                    let rounds = rounds.saturating_add(1);
-                    self.phase = if rounds >= self.probe_rounds(ack.mss) {
-                        Phase::Judge {
-                            before,
-                            gain_q8,
-                            rounds: 0,
-                            tally: Tally::default(),
-                        }
-                    } else {
-                        Phase::Up {
-                            before,
-                            gain_q8,
-                            rounds,
-                        }
-                    };
-                }
-            }
-            Phase::Judge {
-                before,
-                gain_q8,
-                rounds,
                 tally,
-            } => self.step_judge(ack, settings, seen, (before, gain_q8, rounds, tally)),
+            } => self.step_up(ack, seen, (before, gain_q8, rounds, tally)),
+            Phase::Judge { before, gain_q8, tally } => self.step_judge(ack, settings, seen, (before, gain_q8, tally)),
             Phase::Verify(test) => self.step_verify(ack, settings, seen, test),
         }
     }
@@ -318,7 +300,9 @@ impl Zeta {
                 if let (Some(mean), false) = (round.mean_rtt_us, seen.queued) {
                     self.path.rtt.note_empty(mean);
                 }
-                self.path.loss.add_low(round.lost, total);
+                if !self.path.was_loaded(round) {
+                    self.path.loss.add_low(round.lost, total);
+                }
             }
             Kind::Cruise if !seen.queued => self.path.loss.add_cruise(round.lost, total),
             Kind::Cruise | Kind::High => {}
@@ -356,6 +340,7 @@ impl Zeta {
                 before,
                 gain_q8: self.schedule.gain(settings),
                 rounds: 0,
+                tally: Tally::default(),
             };
         } else {
             self.phase = Phase::Cruise { rounds, since_us };
@@ -372,12 +357,37 @@ impl Zeta {
         u8::try_from(rounds).unwrap_or(u8::MAX).clamp(1, PROBE_ROUNDS)
     }
 
+    fn step_up(&mut self, ack: &Ack, seen: &Observation, (before, gain_q8, rounds, mut tally): (u64, u32, u8, Tally)) {
+        if seen.excess {
+            self.overrun();
+            return;
+        }
+        let Some(round) = seen.round else {
+            return;
+        };
+        let rounds = rounds.saturating_add(1);
+        // The first round that ends was sent before the probe.
+        if rounds > 1 {
+            tally.add(&round);
+        }
+        self.phase = if rounds >= self.probe_rounds(ack.mss) {
+            Phase::Judge { before, gain_q8, tally }
+        } else {
+            Phase::Up {
+                before,
+                gain_q8,
+                rounds,
+                tally,
+            }
+        };
+    }
+
     fn step_judge(
         &mut self,
         ack: &Ack,
         settings: &Settings,
         seen: &Observation,
-        (before, gain_q8, rounds, mut tally): (u64, u32, u8, Tally),
+        (before, gain_q8, mut tally): (u64, u32, Tally),
     ) {
         if seen.excess {
             self.overrun();
@@ -391,21 +401,16 @@ impl Zeta {
         let Some(round) = seen.round else {
             return;
         };
-        // The rounds that end now were sent by the probe.
         tally.add(&round);
-        let rounds = rounds.saturating_add(1);
-        if rounds < self.probe_rounds(ack.mss) && !round.app_limited {
-            self.phase = Phase::Judge {
-                before,
-                gain_q8,
-                rounds,
-                tally,
-            };
-            return;
-        }
-        // Counting the lost packets would find room where a policer or a short buffer drops the surplus.
-        let delivered = rate(tally.delivered, ack.mss, tally.span_us);
-        let got = inflate(delivered, self.path.compensated(settings)).min(rate(tally.total(), ack.mss, tally.span_us));
+        let total = rate(tally.total(), ack.mss, tally.span_us);
+        let got = if self.path.loss.is_surplus(tally.lost, tally.total()) {
+            // Counting the lost packets would find room where a policer or a short buffer drops the surplus.
+            let delivered = rate(tally.delivered, ack.mss, tally.span_us);
+            total.min(inflate(delivered, self.path.compensated(settings)))
+        } else {
+            total
+        };
+        let got = self.path.sent_bound(got);
         let step = gain_q8.saturating_sub(Q8);
         if round.app_limited || got <= before {
             self.drain();
@@ -635,6 +640,7 @@ impl Zeta {
         if settings.max_rate != 0 {
             pacing_rate = pacing_rate.min(settings.max_rate);
         }
+        self.path.sending(pacing_rate);
         Control {
             cwnd,
             pacing_rate: pacing_rate.max(1),

@@ -189,7 +189,7 @@ impl Sender {
             let i = (self.scan - self.first) as usize;
             let Some(hole) = self.window.get_mut(i) else { break };
             if !hole.done {
-                if now - hole.at < self.min_rtt + self.reo {
+                if now - hole.at < self.srtt + self.reo && self.reo > 0.0 {
                     break;
                 }
                 hole.done = true;
