@@ -10,6 +10,8 @@
 #
 # An existing configuration is kept. What is put in place is recorded in
 # etc/.manifest, which is what "lotServer.sh uninstall" removes.
+#
+# install-local.sh --uninstall: that, for "make uninstall".
 set -euo pipefail
 export LC_ALL=C
 umask 022
@@ -25,6 +27,10 @@ die() {
 }
 
 [[ $root == /?* && $root != */ ]] || die "APPEX_ROOT must be an absolute directory, not \"$root\""
+if [[ ${1-} == --uninstall ]]; then
+	[[ -x $root/bin/lotServer.sh ]] || die "nothing is installed in $root"
+	APPEX_ROOT=$root exec "$root/bin/lotServer.sh" uninstall
+fi
 [[ -f $module ]] || die "no module $module: build it first (make)"
 if [[ -z $destdir ]] && ((EUID != 0)); then
 	die "run as root, or set DESTDIR"

@@ -97,46 +97,62 @@ offload_changes() {
 # the record by then.
 offload_apply() {
 	((${#OFFLOAD_WANTED[@]} > 0)) || return 0
-	local each want
+	local each
 	interfaces_with_lower "$@"
 	for each in "${LOWERED[@]}"; do
-		interface_exists "$each" || continue
-		for want in "${OFFLOAD_WANTED[@]}"; do
-			offload_set "$each" "${want%=*}" "${want#*=}" || return 1
-		done
+		if interface_exists "$each" && features_read "$each"; then
+			offload_switch "$each" || return 1
+		fi
 	done
 }
 
-# offload_set IF GROUP STATE: records, changes (two tries, as the original) and
-# verifies. A failed sg is no error: some devices cannot send without it.
-offload_set() {
-	local each=$1 group=$2 state=$3 title=${OFFLOAD_TITLE[$2]} try name
-	local -a order
-	for try in 1 2; do
-		features_read "$each" || return 0
-		[[ ${ACTIVE[$title]-$state} != "$state" ]] || return 0
-		offload_changes "$group" "$state"
-		((${#CHANGES[@]} > 0)) || break
-		offload_record "$each" "${CHANGES[@]}" || {
+# offload_switch IF: records, changes and verifies (after features_read). All
+# groups are asked for at once; those a device did not follow are tried once more
+# one by one, as the original tries twice. A failed sg is no error: some devices
+# cannot send without it.
+offload_switch() {
+	local each=$1 want group
+	local -a names=() request=()
+	for want in "${OFFLOAD_WANTED[@]}"; do
+		offload_changes "${want%=*}" "${want#*=}"
+		names+=("${CHANGES[@]}")
+		request+=("${CHANGES[@]/%/ ${want#*=}}")
+	done
+	if ((${#names[@]} > 0)); then
+		offload_record "$each" "${names[@]}" || {
 			warn "Failed to write $OFFLOAD_FILE: no offload of $each was changed"
 			return 1
 		}
-		order=()
-		for name in "${CHANGES[@]}"; do
-			order+=("$name" "$state")
+		features_set "$each" "${request[@]}"
+		features_read "$each" || return 0
+		for want in "${OFFLOAD_WANTED[@]}"; do
+			offload_changes "${want%=*}" "${want#*=}"
+			((${#CHANGES[@]} == 0)) || features_set "$each" "${CHANGES[@]/%/ ${want#*=}}"
 		done
-		((try == 1)) || sleep 0.2
-		# Its exit code says little: what counts is read back.
-		run ethtool -K "$each" "${order[@]}" >/dev/null 2>&1 || :
-	done
-	features_read "$each" || return 0
-	[[ ${ACTIVE[$title]-$state} != "$state" && $group != sg ]] || return 0
-	if [[ $state == off ]]; then
-		warn "Can not disable $group(${OFFLOAD_WORDS[$group]}) of $each, exit!"
-	else
-		warn "Can not enable $group(${OFFLOAD_WORDS[$group]}) of $each, exit!"
+		features_read "$each" || return 0
 	fi
-	return 1
+	for want in "${OFFLOAD_WANTED[@]}"; do
+		group=${want%=*}
+		[[ ${ACTIVE[${OFFLOAD_TITLE[$group]}]-${want#*=}} != "${want#*=}" && $group != sg ]] || continue
+		if [[ $want == *=off ]]; then
+			warn "Can not disable $group(${OFFLOAD_WORDS[$group]}) of $each, exit!"
+		else
+			warn "Can not enable $group(${OFFLOAD_WORDS[$group]}) of $each, exit!"
+		fi
+		return 1
+	done
+}
+
+# features_set IF "FEATURE STATE"...: one request. Its exit code says little: what
+# counts is read back.
+features_set() {
+	local each=$1 pair
+	local -a words=()
+	shift
+	for pair in "$@"; do
+		words+=("${pair% *}" "${pair#* }")
+	done
+	run ethtool -K "$each" "${words[@]}" >/dev/null 2>&1 || :
 }
 
 # record_read: the lines "IF FEATURE STATE" of the record, oldest first, in
@@ -188,29 +204,68 @@ offload_record() {
 	((more == 0)) || record_write
 }
 
-# offload_restore KEEP: puts back every recorded feature, newest first, for
-# which "KEEP index interface feature" fails. What a device refuses is named,
+# offload_restore KEEP: puts back every recorded feature for which
+# "KEEP index interface feature" fails: the interfaces in the opposite order of
+# their recording, and so the features of each. What a device refuses is named,
 # stays in the record, and makes this fail.
 offload_restore() {
-	local keep=$1 line i status=0 each name state
-	local -a left=()
+	local keep=$1 line i each name status=0
+	local -a left=() devices=() lines
+	local -A pending=()
 	record_read
 	for ((i = ${#RECORD[@]} - 1; i >= 0; i--)); do
-		line=${RECORD[i]}
-		read -r each name state <<<"$line"
+		read -r each name _ <<<"${RECORD[i]}"
 		if "$keep" "$i" "$each" "$name"; then
-			left=("$line" "${left[@]}")
-		elif ! interface_exists "$each"; then
-			warn "[warn] $each is gone: its $name stays as it is"
-		elif ! offload_put_back "$each" "$name" "$state"; then
-			warn "Can not turn $name of $each back $state"
-			left=("$line" "${left[@]}")
-			status=1
+			left+=("$i")
+		else
+			[[ -n ${pending[$each]-} ]] || devices+=("$each")
+			pending[$each]+=" $i"
 		fi
 	done
-	RECORD=("${left[@]}")
+	for each in "${devices[@]}"; do
+		if ! interface_exists "$each"; then
+			warn "[warn] $each is gone: its offloads stay as they are"
+			continue
+		fi
+		lines=()
+		for i in ${pending[$each]}; do
+			lines+=("${RECORD[i]#* }")
+		done
+		features_put_back "$each" "${lines[@]}" || FEATURE=()
+		for i in ${pending[$each]}; do
+			line=${RECORD[i]#* }
+			[[ ${FEATURE[${line% *}]-unknown} != "${line#* }" ]] || continue
+			warn "Can not turn ${line% *} of $each back ${line#* }"
+			left+=("$i")
+			status=1
+		done
+	done
+	lines=()
+	for ((i = 0; i < ${#RECORD[@]}; i++)); do
+		! has_word "$i" "${left[@]}" || lines+=("${RECORD[i]}")
+	done
+	RECORD=("${lines[@]}")
 	record_write || status=1
 	return "$status"
+}
+
+# features_put_back IF "FEATURE STATE"...: all at once, then one by one what the
+# device did not follow. FEATURE tells how it ended.
+features_put_back() {
+	local each=$1 pair
+	local -a request=()
+	shift
+	features_read "$each" || return 1
+	for pair in "$@"; do
+		[[ ${FEATURE[${pair% *}]-unknown} == "${pair#* }" ]] || request+=("$pair")
+	done
+	((${#request[@]} > 0)) || return 0
+	features_set "$each" "${request[@]}"
+	features_read "$each" || return 1
+	for pair in "${request[@]}"; do
+		[[ ${FEATURE[${pair% *}]-unknown} == "${pair#* }" ]] || features_set "$each" "$pair"
+	done
+	features_read "$each"
 }
 
 keep_none() { false; }
@@ -234,18 +289,4 @@ keep_wanted() {
 offload_mark() {
 	record_read
 	OFFLOAD_OLD=${#RECORD[@]}
-}
-
-# offload_put_back IF FEATURE STATE: right when the device has it as asked for,
-# or does not know the feature.
-offload_put_back() {
-	local try
-	for try in 1 2; do
-		features_read "$1" || return 0
-		[[ ${FEATURE[$2]-$3} != "$3" ]] || return 0
-		((try == 1)) || sleep 0.2
-		run ethtool -K "$1" "$2" "$3" >/dev/null 2>&1 || :
-	done
-	features_read "$1" || return 0
-	[[ ${FEATURE[$2]-$3} == "$3" ]]
 }
