@@ -241,7 +241,7 @@ expand_ipv6() {
 		out+=$part
 	done
 	while ((missing-- > 0)); do
-		out+=0000
+		out+="0000"
 	done
 	for part in "${right[@]}"; do
 		[[ $part =~ ^[0-9A-Fa-f]{1,4}$ ]] || return 1

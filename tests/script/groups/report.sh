@@ -89,7 +89,7 @@ V6TotalAccTcpFlow    0
 V6TotalActiveTcpFlow 0
 
 [Running Configuration]
-accif                eth0 eth1      
+accif                eth0 eth1$(printf "%6s" "")
 lanif                lan0
 acc                  1
 advacc               1

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash disable=SC2016
+#
+# What is written about the keys agrees with the script, and the script's ranges
+# and defaults with the engine's (Documentation/interface.rst, whose tables are
+# made from the module's source).
+
+# breaks: test_manual_has_every_key | lib/keys.sh | s/^key smBurstMS .*/key smBurstMS int:0:9:ms cmd:smBurstMS 16/
+# breaks: test_ranges_agree_with_the_engine | lib/keys.sh | s/^\(key smBurstMS *\)int:0:10000/\1int:0:10001/
+# breaks: test_defaults_agree_with_the_engine | lib/keys.sh | s/^\(key smBurstMS .*\)16$/\117/
+
+MANUAL=$HERE/../../Documentation/lotserver.rst
+REFERENCE=$HERE/../../Documentation/interface.rst
+
+# keys: lines "NAME KIND TARGET|DEFAULT|RANGE" of every key, as the script has them.
+keys() {
+	with_parts 'for k in "${KEY_ORDER[@]}"; do
+		printf "%s %s %s|%s|%s\n" "$k" "${KEY_KIND[$k]}" "${KEY_TARGET[$k]}" "${KEY_DEFAULT[$k]}" "$(range_of "${KEY_KIND[$k]}")"
+	done'
+	is "$STATUS" 0
+	printf '%s\n' "$OUT"
+}
+
+test_manual_has_every_key() {
+	local name default range
+	while IFS='|' read -r name default range; do
+		name=${name%% *}
+		case $name in
+		afterLoad) default=/appex/bin/afterLoad ;;
+		detectInterrupt | pmtu)
+			grep -qF "\`\`$name\`\`" "$MANUAL" || fail "not in the manual: $name"
+			continue
+			;;
+		esac
+		if [[ $range == 'any text' ]]; then
+			grep -qF "\`\`$name\`\`" "$MANUAL" || fail "not in the manual: $name"
+		else
+			grep -qF "   \"\`\`$name\`\`\", \"${default:+\`\`$default\`\`}\", \"$range\", \"" "$MANUAL" ||
+				fail "the manual says otherwise: $name, default \"$default\", $range"
+		fi
+	done < <(keys)
+}
+
+# engine_row NAME: the reference's row for a file or key, "VALUES|DEFAULT".
+engine_row() {
+	sed -n "s/^   \"$1\", \"\([^\"]*\)\", \"\([^\"]*\)\", .*/\1|\2/p" "$REFERENCE" | head -n 1
+}
+
+test_ranges_agree_with_the_engine() {
+	local name kind target min max row values count=0
+	while IFS='|' read -r name _; do
+		read -r name kind target <<<"$name"
+		[[ $target == *:* ]] || continue
+		IFS=: read -r kind min max _ <<<"$kind"
+		row=$(engine_row "${target#*:}")
+		values=${row%%|*}
+		case $kind in
+		bool) is "$name $values" "$name 0 or 1" ;;
+		int) is "$name ${values#empty, or }" "$name $min to $max" ;;
+		pair) is "$name $values" "$name two numbers, each $min to $max" ;;
+		*) [[ -n $row ]] || fail "the engine does not know $name" ;;
+		esac
+		count=$((count + 1))
+	done < <(keys)
+	((count > 50)) || fail "only $count keys compared"
+}
+
+test_defaults_agree_with_the_engine() {
+	local name default target expected
+	while IFS='|' read -r name default _; do
+		read -r name _ target <<<"$name"
+		[[ $target == *:* ]] || continue
+		expected=$(engine_row "${target#*:}")
+		is "$name ${default:-empty}" "$name ${expected#*|}"
+	done < <(keys)
+}
