@@ -51,14 +51,11 @@ class Variant:
     qdisc: str = ""                 # root queueing discipline of the server's eth0
 
 
-def netem(path: Path, seed: int, rtt: float, one_way_ms: float, loss: float) -> str:
-    """netem arguments of the way to one client. `one_way_ms` is what is left of rtt after the shared way back."""
+def netem(path: Path, seed: int, one_way_ms: float, loss: float) -> str:
+    """netem arguments of the way to one client. `one_way_ms` is what is left of the round trip after the shared way back."""
     args = [f"limit {NETEM_LIMIT}", f"delay {one_way_ms:.3f}ms"]
     if path.jitter:
         args[-1] += f" {path.jitter:.3f}ms distribution normal"
-    if path.reorder:
-        # netem sends the "reordered" share at once and delays the rest; the late ones are the rest.
-        args[-1] = f"delay {one_way_ms + path.reorder_late:.3f}ms reorder {100 - path.reorder:.4f}%"
     if path.ge:
         mean, burst = path.ge[0] / 100, path.ge[1]
         r = 1 / burst
@@ -183,7 +180,12 @@ def disciplines(path: Path, seed: int, rtts: list[float]) -> list[str]:
     ends = [(f"c{i}", rtt) for i, rtt in enumerate(rtts)] + ([("x", path.rtt)] if path.cross else [])
     for i, (dev, rtt) in enumerate(ends):
         out.append(f"tc -n r2 qdisc add dev {dev} root handle 1: netem "
-                   + netem(path, seed * 1000 + 10 + i, rtt, max(rtt - back, 0), path.loss))
+                   + netem(path, seed * 1000 + 10 + i, max(rtt - back, 0), path.loss))
+        if path.reorder:
+            # A "reordered" packet of netem's skips its delay altogether. So the common delay is the outer netem's, and
+            # an inner one delays those that are to be late and lets the others skip.
+            out.append(f"tc -n r2 qdisc add dev {dev} parent 1:1 handle 2: netem limit {NETEM_LIMIT} delay {path.reorder_late:.3f}ms "
+                       f"reorder {100 - path.reorder:.4f}% seed {seed * 1000 + 200 + i}")
     if path.policer:
         rate, burst = path.policer
         out += ["tc -n r2 qdisc add dev north ingress",
@@ -205,7 +207,7 @@ def step_commands(path: Path, seed: int) -> list[str]:
             loss = loss if s.loss is None else s.loss
             back = min(clients_of(path)) / 2
             todo += [f"tc -n r2 qdisc change dev {dev} root handle 1: netem "
-                     + netem(path, seed * 1000 + 100 + i, rtt, max(rtt - back, 0), loss)
+                     + netem(path, seed * 1000 + 100 + i, max(rtt - back, 0), loss)
                      for dev in ["c0"] + (["x"] if path.cross else [])]
         out.append(f"( sleep {s.at}; {'; '.join(todo)} ) &")
     return out

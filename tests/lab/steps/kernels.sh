@@ -130,7 +130,10 @@ uml_kernel() {
 	[ -z "$lost" ] || die "options of the user-mode kernel '$kind' did not take effect: ${lost//$'\n'/, }"
 	cmp -s "$draft/.config" "$config" || cp "$draft/.config" "$config"
 	rm -rf "$draft"
-	logged "$dir" in_tree make -s -j"${APPEX_JOBS:-$(nproc)}" -C "$SOURCE" O="/lab/build/$dir" ARCH=um "${make_args[@]}" all
+	# A fixed name and date: the kernel hashes them into its random pool, and equal seeds are to give equal
+	# results on different machines too.
+	logged "$dir" in_tree env KBUILD_BUILD_TIMESTAMP=2026-01-01 KBUILD_BUILD_USER=lab KBUILD_BUILD_HOST=lab KBUILD_BUILD_VERSION=1 \
+		make -s -j"${APPEX_JOBS:-$(nproc)}" -C "$SOURCE" O="/lab/build/$dir" ARCH=um "${make_args[@]}" all
 	[ -x "$CACHE/build/$dir/linux" ] || die "the build left no $CACHE/build/$dir/linux"
 	stamp_set "$dir" "$inputs"
 }

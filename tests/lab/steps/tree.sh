@@ -33,15 +33,16 @@ tree_apt() {
 }
 
 make_tree() {
-	local options
+	local options sources
 	debian_mirrors
 	say "making a Debian 13 tree in $TREE from $MIRROR (some minutes)"
+	mapfile -t sources < <(write_sources)
 	options=$(mktemp)
 	host_apt_options "$options"
 	# A half-made tree of an interrupted run is worth nothing.
 	rm -rf "$TREE.new"
 	logged tree mmdebstrap --variant=minbase --mode=root --keyring="$(debian_keyring)" --include=ca-certificates \
-		--aptopt="$options" --skip=check/empty trixie "$TREE.new" <(write_sources)
+		--aptopt="$options" trixie "$TREE.new" "${sources[@]}"
 	rm -f "$options"
 	rm -rf "$TREE"
 	mv "$TREE.new" "$TREE"
