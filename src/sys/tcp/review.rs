@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Going through the adopted sockets in process context, and handing back.
+
+use super::control::{Control, Record, Shard};
+use super::ops::{private, Algorithm};
+use crate::sys::bindings as c;
+use core::mem::offset_of;
+use core::ptr;
+
+/// What to do with an adopted socket met by [`Control::review`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Review {
+    /// Leave it adopted.
+    Keep,
+    /// Give it back to its own congestion control.
+    HandBack,
+}
+
+impl<A: Algorithm> Control<A> {
+    /// Looks at each adopted socket under its lock, once, and hands back those
+    /// for which `judge` says so. Returns how many it handed back.
+    ///
+    /// Context: process, sleeps. Sockets adopted meanwhile may be missed: stop
+    /// adopting first.
+    pub(crate) fn review(&self, mut judge: impl FnMut(&mut A) -> Review) -> u32 {
+        let mut handed_back = 0u32;
+        for shard in &self.shards {
+            // Rotating the list visits each entry once without holding its lock.
+            let mut left = self.shard_len(shard);
+            while left > 0 {
+                left = left.saturating_sub(1);
+                let Some(sk) = self.next_of(shard) else { break };
+                // SAFETY: `next_of` took a reference; this is process context.
+                unsafe { c::appex_lock_sock(sk) };
+                // SAFETY: Locked just above, a full TCP socket as it was adopted.
+                let done = unsafe { self.review_one(sk, &mut judge) };
+                // SAFETY: Undoes the lock and the reference of above.
+                unsafe {
+                    c::release_sock(sk);
+                    c::appex_sock_put(sk);
+                }
+                handed_back = handed_back.saturating_add(u32::from(done));
+            }
+        }
+        handed_back
+    }
+
+    /// # Safety
+    ///
+    /// `sk` is a full TCP socket locked by this context, not in softirq.
+    unsafe fn review_one(
+        &self,
+        sk: *mut c::sock,
+        judge: &mut impl FnMut(&mut A) -> Review,
+    ) -> bool {
+        if !self.uses_us(sk) {
+            return false;
+        }
+        // SAFETY: Our ops, locked: the area is a `Private<A>`.
+        let record = unsafe { (*private::<A>(sk)).record };
+        // SAFETY: A record lives until `release`, which needs the lock that is held.
+        let Some(flow) = (unsafe { record.as_mut() }) else {
+            return false;
+        };
+        if flow.saved.is_none() || judge(&mut flow.algorithm) == Review::Keep {
+            return false;
+        }
+        // SAFETY: Promised by the caller; the ops are ours.
+        unsafe { self.release(sk) };
+        // SAFETY: As TCP does when it changes the algorithm: a clean area, then its `init`.
+        unsafe {
+            ptr::write_bytes(private::<A>(sk), 0, 1);
+            (*sk.cast::<c::tcp_sock>()).prior_ssthresh = 0;
+            let ops = (*sk.cast::<c::inet_connection_sock>()).icsk_ca_ops;
+            if let Some(init) = (*ops).init {
+                init(sk);
+            }
+        }
+        true
+    }
+
+    fn shard_len(&self, shard: &Shard) -> u32 {
+        let mut len = 0u32;
+        // SAFETY: The list is only changed under its lock, which is held for the walk.
+        unsafe {
+            c::appex_spin_lock_bh(shard.lock.get());
+            let head = shard.head.get();
+            let mut node = (*head).next;
+            while !ptr::eq(node, head) {
+                len = len.saturating_add(1);
+                node = (*node).next;
+            }
+            c::appex_spin_unlock_bh(shard.lock.get());
+        }
+        len
+    }
+
+    /// Moves the first entry to the end and returns its socket with a
+    /// reference; skips sockets that are being destroyed.
+    fn next_of(&self, shard: &Shard) -> Option<*mut c::sock> {
+        let mut found = None;
+        // SAFETY: Under the list's lock its records stay allocated (`release` unlists first), and
+        // so do their sockets: they are freed after `release`.
+        unsafe {
+            c::appex_spin_lock_bh(shard.lock.get());
+            let head = shard.head.get();
+            let node = (*head).next;
+            if !ptr::eq(node, head) {
+                let record = node
+                    .byte_sub(offset_of!(Record<A>, node))
+                    .cast::<Record<A>>();
+                c::appex_list_del(node);
+                c::appex_list_add_tail(node, head);
+                let sk = (*record).sk;
+                if c::appex_sk_refs_get(sk) {
+                    found = Some(sk);
+                }
+            }
+            c::appex_spin_unlock_bh(shard.lock.get());
+        }
+        found
+    }
+
+    /// Gives every adopted socket back. Adopting must have stopped.
+    ///
+    /// Context: process, sleeps.
+    pub(crate) fn hand_back_all(&self) -> u32 {
+        let mut total = 0u32;
+        while self.adopted() > 0 {
+            total = total.saturating_add(self.review(|_| Review::HandBack));
+            // What is left is being destroyed by its owner this very moment.
+            // SAFETY: Process context.
+            unsafe { c::synchronize_rcu() };
+        }
+        total
+    }
+}
