@@ -30,13 +30,16 @@ static void use_after_free(void)
 	WRITE_ONCE(p[8], 1);
 }
 
-/* kmemleak looks for pointers everywhere, so none may stay in a register or on the stack. */
+/* kmemleak finds pointers wherever they are, so several are lost: not all of them stay in a register or on a stack. */
 static noinline void leak(void)
 {
 	int i;
 
-	for (i = 0; i < 16; i++)
-		OPTIMIZER_HIDE_VAR(i), (void)!kmalloc(96, GFP_KERNEL);
+	for (i = 0; i < 16; i++) {
+		void *p = kmalloc(96, GFP_KERNEL);
+
+		OPTIMIZER_HIDE_VAR(p);
+	}
 }
 
 /* Taken in both orders: the classic deadlock in waiting. */

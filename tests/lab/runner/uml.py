@@ -40,7 +40,7 @@ def boot(job: str, kernel: str = "plain", simulated: bool = True, seed: int = 1,
     if not os.path.exists(binary):
         raise Failed(f"the {kernel} user-mode kernel is not built: run tests/lab/setup {'uml' if kernel == 'plain' else 'debug'}")
     cmd = [binary, f"mem={memory_mb}M", "rootfstype=hostfs", "rootflags=/", "ro", f"init={LAB}/init.sh", f"labdir={JOB_MOUNT}",
-           "con=null", "con0=null,fd:1", "ignore_loglevel", "panic=-1", *(extra or [])]
+           f"uml_dir={JOB_MOUNT}/uml/", "umid=lab", "con=null", "con0=null,fd:1", "ignore_loglevel", "panic=-1", *(extra or [])]
     env = dict(os.environ, TMPDIR="/dev/shm")
     preload = []
     if simulated:

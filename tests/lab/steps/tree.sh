@@ -41,7 +41,8 @@ make_tree() {
 	host_apt_options "$options"
 	# A half-made tree of an interrupted run is worth nothing.
 	rm -rf "$TREE.new"
-	logged tree mmdebstrap --variant=minbase --mode=root --keyring="$(debian_keyring)" --include=ca-certificates \
+	# Its mounts in a namespace of their own: none is left, whatever interrupts it.
+	logged tree unshare --mount --propagation private -- mmdebstrap --variant=minbase --mode=root --keyring="$(debian_keyring)" --include=ca-certificates \
 		--aptopt="$options" trixie "$TREE.new" "${sources[@]}"
 	rm -f "$options"
 	rm -rf "$TREE"
