@@ -19,6 +19,11 @@
 #   APPEX_STATS_INTERVAL  seconds between two stats screens  (5)
 set -euo pipefail
 
+if ((BASH_VERSINFO[0] < 5)); then
+	echo "lotServer.sh: needs bash 5 or later, this is $BASH_VERSION" >&2
+	exit 1
+fi
+
 # Output must not depend on the user's language, and cron, systemd and the PPP
 # daemon call with a PATH without sbin, or with none (the shell's own then).
 export LC_ALL=C
