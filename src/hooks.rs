@@ -87,7 +87,7 @@ impl<'a> Met<'a> {
 }
 
 impl Hooks for Engines {
-    fn local_out(&self, family: Family, out: &Device<'_>, sending: &LocalOut<'_>) {
+    fn local_out(&self, family: Family, out: &Device<'_>, sending: &mut LocalOut<'_>) {
         let guard = rcu::read_lock();
         let Some(met) = Met::new(&guard, family, out, sending.packet()) else {
             return;

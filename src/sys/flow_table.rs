@@ -55,8 +55,12 @@ impl<T: Send + Sync + 'static> Table<T> {
     pub(crate) fn find<'g>(&'g self, _guard: &'g rcu::Guard, key: &Key) -> Option<&'g T> {
         // SAFETY: Initialised by `new`; the read side is held; the key is read.
         let node = unsafe { c::appex_flows_find(self.table.get(), key.as_ptr()) };
-        // SAFETY: Nodes are the first field of an `Entry<T>`, freed after a grace period.
-        unsafe { node.cast::<Entry<T>>().as_ref() }.map(|entry| &entry.value)
+        if node.is_null() {
+            return None;
+        }
+        // SAFETY: Nodes are the first field of an `Entry<T>`, freed after a grace period. No
+        // reference to the whole entry: the table changes the node's links meanwhile.
+        Some(unsafe { &(*node.cast::<Entry<T>>()).value })
     }
 
     /// Adds a flow. Context: any. Errors: `EEXIST` when the key is there,
@@ -97,14 +101,15 @@ impl<T: Send + Sync + 'static> Table<T> {
             node: *mut c::appex_flow_node,
             arg: *mut ffi::c_void,
         ) {
-            // SAFETY: Promised by the caller.
-            let (visit, entry) = unsafe {
+            // SAFETY: Promised by the caller; key and value as in `find`.
+            let (visit, key, value) = unsafe {
                 (
                     &mut *arg.cast::<Visit<'_, T, F>>(),
-                    &*node.cast::<Entry<T>>(),
+                    &(*node).key,
+                    &(*node.cast::<Entry<T>>()).value,
                 )
             };
-            if !(visit.keep)(&entry.node.key, &entry.value) {
+            if !(visit.keep)(key, value) {
                 visit.table.remove(node);
             }
         }

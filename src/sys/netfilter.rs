@@ -49,8 +49,9 @@ impl<'a> LocalOut<'a> {
         &self.packet
     }
 
-    /// The TCP socket that is sending it, locked, if the ports are its own.
-    pub(crate) fn socket(&self, local_port: u16, remote_port: u16) -> Option<Socket<'_>> {
+    /// The TCP socket that is sending it, locked, if the ports are its own. Only
+    /// one [`Socket`] at a time, hence `&mut`.
+    pub(crate) fn socket(&mut self, local_port: u16, remote_port: u16) -> Option<Socket<'_>> {
         // SAFETY: A `LocalOut` is only made in LOCAL_OUT at the first priority of all.
         unsafe { self.packet.sending_socket(local_port, remote_port) }
     }
@@ -60,7 +61,7 @@ impl<'a> LocalOut<'a> {
 /// RCU is held in all; none may sleep.
 pub(crate) trait Hooks: Sync + 'static {
     /// A packet of a local socket that will leave by `out`.
-    fn local_out(&self, family: Family, out: &Device<'_>, sending: &LocalOut<'_>);
+    fn local_out(&self, family: Family, out: &Device<'_>, sending: &mut LocalOut<'_>);
 
     /// A packet that leaves by `out`, local or forwarded.
     fn post_routing(&self, family: Family, out: &Device<'_>, packet: &Packet<'_>);
@@ -155,7 +156,7 @@ unsafe extern "C" fn local_out_hook<H: Hooks, const V6: bool>(
     unsafe {
         if let Some(out) = Device::from_raw((*state).out) {
             let packet = Packet::from_raw(skb);
-            (*target.cast::<H>()).local_out(family(V6), &out, &LocalOut { packet });
+            (*target.cast::<H>()).local_out(family(V6), &out, &mut LocalOut { packet });
         }
     }
     c::NF_ACCEPT

@@ -52,12 +52,17 @@ impl<T: Send + Sync + 'static> Published<T> {
 
     /// Publishes a value. Errors: `EBUSY` when there is one.
     pub(crate) fn publish(&'static self, value: Arc<T>) -> Result<Publication<T>> {
-        if self.value.load(Relaxed) != 0 {
-            return Err(EBUSY);
-        }
         let raw = Arc::into_raw(value);
         // INVARIANT: The publication below owns the reference.
-        self.value.store(raw.expose_provenance(), Release);
+        if self
+            .value
+            .cmpxchg(0, raw.expose_provenance(), Release)
+            .is_err()
+        {
+            // SAFETY: From `Arc::into_raw` just above, and not published.
+            drop(unsafe { Arc::from_raw(raw) });
+            return Err(EBUSY);
+        }
         Ok(Publication { place: self })
     }
 }

@@ -88,8 +88,7 @@ impl<'a> Packet<'a> {
         }
         // SAFETY: A full socket, kept by the packet's reference; these fields are plain words.
         let (matches, owned) = unsafe {
-            let common = &(*sk).__sk_common;
-            let ports = &common.__bindgen_anon_3.__bindgen_anon_1;
+            let ports = (*sk).__sk_common.__bindgen_anon_3.__bindgen_anon_1;
             (
                 c::appex_sk_is_tcp_stream(sk)
                     && ports.skc_num == local_port

@@ -45,6 +45,24 @@ pub(crate) struct Socket<'a> {
     _lock: PhantomData<&'a mut c::sock>,
 }
 
+/// Reads one field of the `tcp_sock`. Never a reference to all of it: other
+/// CPUs change what the socket's lock does not protect.
+macro_rules! tp {
+    ($socket:ident . $field:ident) => {{
+        // SAFETY: By the type invariant `sk` is a live `tcp_sock`; this field is only written
+        // under the lock that this context holds, or is a plain word read as a snapshot.
+        unsafe { (*$socket.sk.cast::<c::tcp_sock>()).$field }
+    }};
+}
+
+/// Reads one field of the `inet_connection_sock`, with which a `tcp_sock` starts.
+macro_rules! icsk {
+    ($socket:ident . $field:ident) => {{
+        // SAFETY: As for `tp`.
+        unsafe { (*$socket.icsk_ptr()).$field }
+    }};
+}
+
 impl<'a> Socket<'a> {
     /// # Safety
     ///
@@ -59,18 +77,6 @@ impl<'a> Socket<'a> {
 
     pub(in crate::sys) fn as_ptr(&self) -> *mut c::sock {
         self.sk
-    }
-
-    fn tp(&self) -> &c::tcp_sock {
-        // SAFETY: By the type invariant `sk` is a live `tcp_sock`; the fields read through this
-        // reference are only written under the lock that this context holds, or are plain words
-        // read as a snapshot.
-        unsafe { &*self.sk.cast::<c::tcp_sock>() }
-    }
-
-    fn icsk(&self) -> &c::inet_connection_sock {
-        // SAFETY: A `tcp_sock` starts with its `inet_connection_sock`; else as for `tp`.
-        unsafe { &*self.sk.cast::<c::inet_connection_sock>() }
     }
 
     pub(super) fn icsk_ptr(&self) -> *mut c::inet_connection_sock {
@@ -92,12 +98,12 @@ impl<'a> Socket<'a> {
 
     /// Upper bound of the window that the administrator or the route set, segments.
     pub(crate) fn cwnd_clamp(&self) -> u32 {
-        self.tp().snd_cwnd_clamp
+        tp!(self.snd_cwnd_clamp)
     }
 
     /// Slow-start threshold, segments.
     pub(crate) fn ssthresh(&self) -> u32 {
-        self.tp().snd_ssthresh
+        tp!(self.snd_ssthresh)
     }
 
     /// Sets the slow-start threshold, segments (at least 2).
@@ -111,45 +117,45 @@ impl<'a> Socket<'a> {
 
     /// Window before the last reduction, segments; what an undo goes back to.
     pub(crate) fn prior_cwnd(&self) -> u32 {
-        self.tp().prior_cwnd
+        tp!(self.prior_cwnd)
     }
 
     /// Effective payload of a full segment, bytes. Never zero.
     pub(crate) fn mss(&self) -> u32 {
-        self.tp().mss_cache.max(1)
+        tp!(self.mss_cache).max(1)
     }
 
     /// Smoothed round-trip time, microseconds; `None` before the first sample.
     pub(crate) fn srtt_us(&self) -> Option<u32> {
         // The kernel stores it times eight.
-        let srtt = self.tp().srtt_us >> 3;
+        let srtt = tp!(self.srtt_us) >> 3;
         (srtt != 0).then_some(srtt)
     }
 
     /// Variation term of the RTO, microseconds.
     pub(crate) fn rttvar_us(&self) -> u32 {
         // The kernel stores it times four.
-        self.tp().rttvar_us >> 2
+        tp!(self.rttvar_us) >> 2
     }
 
     /// Packets delivered since the start, wraps.
     pub(crate) fn delivered(&self) -> u32 {
-        self.tp().delivered
+        tp!(self.delivered)
     }
 
     /// Packets delivered with a congestion mark since the start, wraps.
     pub(crate) fn delivered_ce(&self) -> u32 {
-        self.tp().delivered_ce
+        tp!(self.delivered_ce)
     }
 
     /// Packets marked lost since the start, wraps.
     pub(crate) fn lost(&self) -> u32 {
-        self.tp().lost
+        tp!(self.lost)
     }
 
     /// Packets sent and not yet cumulatively acknowledged.
     pub(crate) fn packets_out(&self) -> u32 {
-        self.tp().packets_out
+        tp!(self.packets_out)
     }
 
     /// Packets believed to be in the network.
@@ -160,42 +166,42 @@ impl<'a> Socket<'a> {
 
     /// Retransmissions since the start.
     pub(crate) fn total_retrans(&self) -> u32 {
-        self.tp().total_retrans
+        tp!(self.total_retrans)
     }
 
     /// Data segments sent since the start, retransmissions included.
     pub(crate) fn data_segs_out(&self) -> u32 {
-        self.tp().data_segs_out
+        tp!(self.data_segs_out)
     }
 
     /// Payload bytes acknowledged since the start.
     pub(crate) fn bytes_acked(&self) -> u64 {
-        self.tp().bytes_acked
+        tp!(self.bytes_acked)
     }
 
     /// Bytes the receiver allows beyond the acknowledged ones.
     pub(crate) fn snd_wnd(&self) -> u32 {
-        self.tp().snd_wnd
+        tp!(self.snd_wnd)
     }
 
     /// Bytes written by the application and not yet sent.
     pub(crate) fn unsent_bytes(&self) -> u32 {
-        self.tp().write_seq.wrapping_sub(self.tp().snd_nxt)
+        tp!(self.write_seq).wrapping_sub(tp!(self.snd_nxt))
     }
 
     /// Next sequence number to be sent for the first time.
     pub(crate) fn snd_nxt(&self) -> u32 {
-        self.tp().snd_nxt
+        tp!(self.snd_nxt)
     }
 
     /// Tolerated reordering, packets.
     pub(crate) fn reordering(&self) -> u32 {
-        self.tp().reordering
+        tp!(self.reordering)
     }
 
     /// Time of the latest packet sent or received, microseconds, monotonic.
     pub(crate) fn mstamp_us(&self) -> u64 {
-        self.tp().tcp_mstamp
+        tp!(self.tcp_mstamp)
     }
 
     /// Whether the congestion window, not the application, bounds sending.
@@ -206,12 +212,15 @@ impl<'a> Socket<'a> {
 
     /// Whether sending paused for want of data since the last full window.
     pub(crate) fn is_app_limited(&self) -> bool {
-        self.tp().app_limited != 0
+        tp!(self.app_limited) != 0
     }
 
     /// State of loss recovery.
     pub(crate) fn ca_state(&self) -> CaState {
-        CaState::from_raw(u32::from(self.icsk().icsk_ca_state()))
+        // SAFETY: `sk` is a live, locked TCP socket.
+        CaState::from_raw(u32::from(unsafe {
+            c::inet_connection_sock::icsk_ca_state_raw(self.icsk_ptr())
+        }))
     }
 
     /// Whether the connection is set up and may still send data: ESTABLISHED,
@@ -224,7 +233,7 @@ impl<'a> Socket<'a> {
 
     /// Number of consecutive retransmission timeouts.
     pub(crate) fn backoff(&self) -> u8 {
-        self.icsk().icsk_backoff
+        icsk!(self.icsk_backoff)
     }
 
     /// Sets what the pacing timer (or sch_fq) obeys, bytes per second; bounded
@@ -243,8 +252,9 @@ impl<'a> Socket<'a> {
 
     /// Lower bound of the retransmission timeout, microseconds.
     pub(crate) fn rto_min_us(&self) -> u32 {
+        let ticks = icsk!(self.icsk_rto_min);
         // SAFETY: No memory is touched.
-        unsafe { c::appex_jiffies_to_usecs(self.icsk().icsk_rto_min) }
+        unsafe { c::appex_jiffies_to_usecs(ticks) }
     }
 
     /// Sets the lower bound of the retransmission timeout, microseconds
@@ -266,12 +276,13 @@ impl<'a> Socket<'a> {
 
     /// Whether the application chose its congestion control itself.
     pub(crate) fn application_chose_control(&self) -> bool {
-        self.icsk().icsk_ca_setsockopt() != 0
+        // SAFETY: `sk` is a live, locked TCP socket.
+        unsafe { c::inet_connection_sock::icsk_ca_setsockopt_raw(self.icsk_ptr()) != 0 }
     }
 
     /// Whether the congestion control in use has the given name.
     pub(crate) fn control_is(&self, name: &[u8]) -> bool {
-        let ops = self.icsk().icsk_ca_ops;
+        let ops = icsk!(self.icsk_ca_ops);
         if ops.is_null() {
             return false;
         }
