@@ -85,7 +85,7 @@ impl kernel::Module for Appex {
         }
         let state = state::State::new(engines)?;
         let publication = state::STATE.publish(state.clone())?;
-        let congestion = tcp::Registration::new()?;
+        let mut congestion = tcp::Registration::new()?;
         let reaper = work::Periodic::start(flows::Reaper(state.clone()), 1_000)?;
         let interfaces = net_device::Watch::new(&interfaces::Follow)?;
         let hooks = netfilter::Registration::new(
@@ -98,6 +98,8 @@ impl kernel::Module for Appex {
             },
         )?;
         let proc = proc::Tree::new(state)?;
+        // Last: see there.
+        congestion.announce()?;
         pr_info!(
             "version {} with {engines} engine(s), nothing attached yet\n",
             state::VERSION

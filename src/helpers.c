@@ -4,6 +4,7 @@
  * kernel made callable; the comments give context and locking where the
  * wrapped thing has any.
  */
+#include <linux/bpf.h>
 #include <linux/inetdevice.h>
 #include <linux/jhash.h>
 #include <linux/module.h>
@@ -11,6 +12,8 @@
 #include <linux/percpu.h>
 #include <linux/proc_fs.h>
 #include <linux/ratelimit.h>
+#include <linux/rcupdate.h>
+#include <linux/seq_file.h>
 #include <linux/uaccess.h>
 #include <net/addrconf.h>
 #include <net/if_inet6.h>
@@ -153,11 +156,6 @@ const char *appex_dev_name(const struct net_device *dev)
 	return dev->name;
 }
 
-bool appex_dev_is_loopback(const struct net_device *dev)
-{
-	return dev->flags & IFF_LOOPBACK;
-}
-
 bool appex_dev_in_init_net(const struct net_device *dev)
 {
 	return net_eq(dev_net(dev), &init_net);
@@ -228,6 +226,27 @@ void appex_lock_sock(struct sock *sk)
 	lock_sock(sk);
 }
 
+/*
+ * As softirq locks a socket: BH off until the unlock, which only follows success.
+ * Fails when a process owns the socket; that can last as long as a page fault.
+ */
+bool appex_sock_trylock_bh(struct sock *sk)
+{
+	local_bh_disable();
+	bh_lock_sock(sk);
+	if (!sock_owned_by_user_nocheck(sk))
+		return true;
+	bh_unlock_sock(sk);
+	local_bh_enable();
+	return false;
+}
+
+void appex_sock_unlock_bh(struct sock *sk)
+{
+	bh_unlock_sock(sk);
+	local_bh_enable();
+}
+
 void appex_sock_put(struct sock *sk)
 {
 	sock_put(sk);
@@ -270,9 +289,31 @@ bool appex_pacing_request(struct sock *sk)
 	return cmpxchg(&sk->sk_pacing_status, SK_PACING_NONE, SK_PACING_NEEDED) == SK_PACING_NONE;
 }
 
+/* Not when the application has set SO_MAX_PACING_RATE: that asks for pacing, too. */
 void appex_pacing_withdraw(struct sock *sk)
 {
-	cmpxchg(&sk->sk_pacing_status, SK_PACING_NEEDED, SK_PACING_NONE);
+	if (READ_ONCE(sk->sk_max_pacing_rate) == ~0UL)
+		cmpxchg(&sk->sk_pacing_status, SK_PACING_NEEDED, SK_PACING_NONE);
+}
+
+/* A congestion control whose callbacks are BPF programs. */
+bool appex_ca_is_bpf(const struct tcp_congestion_ops *ops)
+{
+#ifdef BPF_MODULE_OWNER
+	return ops->owner == BPF_MODULE_OWNER;
+#else
+	return false;
+#endif
+}
+
+/*
+ * Process context, sleeps. Waits for RCU readers, and until every task that was
+ * preempted inside a callback of this module has left it.
+ */
+void appex_wait_for_callers(void)
+{
+	synchronize_rcu();
+	synchronize_rcu_tasks();
 }
 
 bool appex_capable_net_admin(void)
@@ -425,10 +466,21 @@ void appex_layout_get(struct appex_layout *layout)
 	layout->nf_hook_state = sizeof(struct nf_hook_state);
 	layout->proc_ops = sizeof(struct proc_ops);
 	layout->rhashtable = sizeof(struct rhashtable);
+	layout->spinlock = sizeof(spinlock_t);
+	layout->delayed_work = sizeof(struct delayed_work);
+	layout->notifier_block = sizeof(struct notifier_block);
+	layout->seq_file = sizeof(struct seq_file);
+	layout->flow_node = sizeof(struct appex_flow_node);
 	layout->off_snd_cwnd = offsetof(struct tcp_sock, snd_cwnd);
 	layout->off_ca_priv = offsetof(struct inet_connection_sock, icsk_ca_priv);
 	layout->off_ca_ops = offsetof(struct inet_connection_sock, icsk_ca_ops);
 	layout->off_sk_refcnt = offsetof(struct sock, sk_refcnt);
 	layout->off_mss_cache = offsetof(struct tcp_sock, mss_cache);
 	layout->off_rto_min = offsetof(struct inet_connection_sock, icsk_rto_min);
+	layout->off_delack_max = offsetof(struct inet_connection_sock, icsk_delack_max);
+	layout->off_snd_nxt = offsetof(struct tcp_sock, snd_nxt);
+	layout->off_delivered = offsetof(struct tcp_sock, delivered);
+	layout->off_state = offsetof(struct sock, __sk_common.skc_state);
+	layout->off_num = offsetof(struct sock, __sk_common.skc_num);
+	layout->off_dport = offsetof(struct sock, __sk_common.skc_dport);
 }

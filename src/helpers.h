@@ -15,6 +15,8 @@
 #include <linux/workqueue.h>
 #include <net/sock.h>
 
+struct tcp_congestion_ops;
+
 /* Locks that are taken in process context and in softirq. */
 void appex_spin_lock_init(spinlock_t *lock);
 void appex_spin_lock_bh(spinlock_t *lock);
@@ -46,7 +48,6 @@ struct sock *appex_skb_full_sk(const struct sk_buff *skb);
 
 int appex_dev_ifindex(const struct net_device *dev);
 const char *appex_dev_name(const struct net_device *dev);
-bool appex_dev_is_loopback(const struct net_device *dev);
 bool appex_dev_in_init_net(const struct net_device *dev);
 struct net_device *appex_notifier_dev(void *info);
 
@@ -54,6 +55,8 @@ bool appex_sk_is_tcp_stream(const struct sock *sk);
 bool appex_sk_refs_get(struct sock *sk);
 bool appex_sk_owned(const struct sock *sk);
 void appex_lock_sock(struct sock *sk);
+bool appex_sock_trylock_bh(struct sock *sk);
+void appex_sock_unlock_bh(struct sock *sk);
 void appex_sock_put(struct sock *sk);
 u32 appex_tcp_snd_cwnd(const struct sock *sk);
 void appex_tcp_snd_cwnd_set(struct sock *sk, u32 segments);
@@ -63,6 +66,8 @@ u64 appex_max_pacing_rate(const struct sock *sk);
 void appex_pacing_rate_set(struct sock *sk, u64 bytes_per_s);
 bool appex_pacing_request(struct sock *sk);
 void appex_pacing_withdraw(struct sock *sk);
+bool appex_ca_is_bpf(const struct tcp_congestion_ops *ops);
+void appex_wait_for_callers(void);
 bool appex_dev_onlink_v4(const struct net_device *dev, const u8 *peer);
 bool appex_dev_onlink_v6(const struct net_device *dev, const u8 *peer);
 bool appex_capable_net_admin(void);
@@ -102,7 +107,9 @@ void appex_work_cancel(struct delayed_work *work);
 struct appex_layout {
 	size_t tcp_sock, inet_connection_sock, sk_buff, congestion_ops, rate_sample;
 	size_t nf_hook_ops, nf_hook_state, proc_ops, rhashtable;
+	size_t spinlock, delayed_work, notifier_block, seq_file, flow_node;
 	size_t off_snd_cwnd, off_ca_priv, off_ca_ops, off_sk_refcnt, off_mss_cache, off_rto_min;
+	size_t off_delack_max, off_snd_nxt, off_delivered, off_state, off_num, off_dport;
 };
 void appex_layout_get(struct appex_layout *layout);
 

@@ -39,6 +39,23 @@ pub(crate) fn check() -> Result {
         ),
         ("proc_ops", size_of::<c::proc_ops>(), want.proc_ops),
         ("rhashtable", size_of::<c::rhashtable>(), want.rhashtable),
+        ("spinlock_t", size_of::<c::spinlock_t>(), want.spinlock),
+        (
+            "delayed_work",
+            size_of::<c::delayed_work>(),
+            want.delayed_work,
+        ),
+        (
+            "notifier_block",
+            size_of::<c::notifier_block>(),
+            want.notifier_block,
+        ),
+        ("seq_file", size_of::<c::seq_file>(), want.seq_file),
+        (
+            "appex_flow_node",
+            size_of::<c::appex_flow_node>(),
+            want.flow_node,
+        ),
         (
             "tcp_sock.snd_cwnd",
             offset_of!(c::tcp_sock, snd_cwnd),
@@ -63,6 +80,42 @@ pub(crate) fn check() -> Result {
             "inet_connection_sock.icsk_rto_min",
             offset_of!(c::inet_connection_sock, icsk_rto_min),
             want.off_rto_min,
+        ),
+        (
+            "inet_connection_sock.icsk_delack_max",
+            offset_of!(c::inet_connection_sock, icsk_delack_max),
+            want.off_delack_max,
+        ),
+        (
+            "tcp_sock.snd_nxt",
+            offset_of!(c::tcp_sock, snd_nxt),
+            want.off_snd_nxt,
+        ),
+        (
+            "tcp_sock.delivered",
+            offset_of!(c::tcp_sock, delivered),
+            want.off_delivered,
+        ),
+        (
+            "sock.skc_state",
+            offset_of!(c::sock, __sk_common.skc_state),
+            want.off_state,
+        ),
+        (
+            "sock.skc_num",
+            offset_of!(
+                c::sock,
+                __sk_common.__bindgen_anon_3.__bindgen_anon_1.skc_num
+            ),
+            want.off_num,
+        ),
+        (
+            "sock.skc_dport",
+            offset_of!(
+                c::sock,
+                __sk_common.__bindgen_anon_3.__bindgen_anon_1.skc_dport
+            ),
+            want.off_dport,
         ),
     ];
     for (name, ours, theirs) in pairs {

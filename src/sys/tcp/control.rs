@@ -9,7 +9,7 @@
 //! Lock order: socket lock, then a shard's lock (BH off). The walker takes
 //! them one after the other, never both.
 
-use super::ops::{private, Algorithm, Private};
+use super::ops::{clear_private, private, Algorithm, Private};
 use super::socket::Socket;
 use crate::sys::bindings as c;
 use core::cell::UnsafeCell;
@@ -17,7 +17,7 @@ use core::marker::PhantomData;
 use core::ptr;
 use kernel::alloc::flags::__GFP_NOWARN;
 use kernel::prelude::*;
-use kernel::sync::atomic::{Atomic, Relaxed};
+use kernel::sync::atomic::{Acquire, Atomic, Relaxed, Release};
 
 /// Adopted sockets are spread over this many lists by address, so that CPUs
 /// that open and close connections rarely meet on one lock.
@@ -52,12 +52,14 @@ pub(crate) struct Control<A> {
     pub(super) ops: UnsafeCell<c::tcp_congestion_ops>,
     pub(super) shards: [Shard; SHARDS],
     adopted: Atomic<i64>,
+    /// Not zero while a registration exists: the lists are initialised.
+    pub(super) ready: Atomic<u32>,
     _algorithm: PhantomData<fn() -> A>,
 }
 
 // SAFETY: `ops` is written before registration and then belongs to TCP; the lists are used under
-// their locks; the rest is atomic.
-unsafe impl<A> Sync for Control<A> {}
+// their locks; the rest is atomic. Records are used by one context after another, so `A: Send`.
+unsafe impl<A: Send> Sync for Control<A> {}
 
 impl<A: Algorithm> Control<A> {
     /// For one `static` per algorithm; unusable until registered.
@@ -68,6 +70,7 @@ impl<A: Algorithm> Control<A> {
             // SAFETY: As above; lock and list are initialised by `register`.
             shards: unsafe { core::mem::zeroed() },
             adopted: Atomic::new(0),
+            ready: Atomic::new(0),
             _algorithm: PhantomData,
         }
     }
@@ -80,7 +83,7 @@ impl<A: Algorithm> Control<A> {
 
     /// Number of sockets adopted now.
     pub(crate) fn adopted(&self) -> i64 {
-        self.adopted.load(Relaxed)
+        self.adopted.load(Acquire)
     }
 
     pub(super) fn uses_us(&self, sk: *mut c::sock) -> bool {
@@ -96,30 +99,18 @@ impl<A: Algorithm> Control<A> {
         self.uses_us(socket.as_ptr())
     }
 
-    /// Runs `f` on the flow's algorithm if this algorithm controls the socket.
-    pub(crate) fn with_flow<R>(
-        &self,
-        socket: &mut Socket<'_>,
-        f: impl FnOnce(&mut A, &mut Socket<'_>) -> R,
-    ) -> Option<R> {
-        if !self.controls(socket) {
-            return None;
-        }
-        // SAFETY: Our ops are the socket's, so the area is a `Private<A>`, and the lock is held.
-        let record = unsafe { (*private::<A>(socket.as_ptr())).record };
-        // SAFETY: A non-null record lives until `release`, which needs the lock that is held.
-        let algorithm = unsafe { &mut record.as_mut()?.algorithm };
-        Some(f(algorithm, socket))
-    }
-
     /// Takes the socket over. Fails, leaving it as it is, when it has no
-    /// initialised congestion control, one that needs ECN marking, ours
-    /// already, or when there is no memory.
+    /// initialised congestion control, one that needs ECN marking or is made
+    /// of BPF programs, ours already, or when there is no memory.
     ///
     /// Context: the socket's lock held, softirq or process with BH off or on.
     pub(crate) fn adopt(&self, socket: &mut Socket<'_>, context: A::Context) -> Result {
         let sk = socket.as_ptr();
         let icsk = socket.icsk_ptr();
+        // ORDERING: Pairs with the release in `Registration::new`: the lists are initialised.
+        if self.ready.load(Acquire) == 0 {
+            return Err(ENODEV);
+        }
         if self.uses_us(sk) {
             return Err(EALREADY);
         }
@@ -131,7 +122,13 @@ impl<A: Algorithm> Control<A> {
         // SAFETY: The socket's ops are referenced by it.
         let (flags, old_release) = unsafe { ((*old).flags, (*old).release) };
         // DCTCP and its like need marks on every packet: leave them alone.
-        if flags & c::APPEX_CONG_NEEDS_ECN != 0 {
+        if flags & c::APPEX_CONG_ECN != 0 {
+            return Err(EOPNOTSUPP);
+        }
+        // A BPF program may send an ACK (bpf_tcp_send_ack) in the middle of a callback, so come
+        // here, and then go on writing to the private area.
+        // SAFETY: The socket's ops are referenced by it.
+        if unsafe { c::appex_ca_is_bpf(old) } {
             return Err(EOPNOTSUPP);
         }
         // No warning: under memory pressure the flow simply stays as it is.
@@ -143,7 +140,7 @@ impl<A: Algorithm> Control<A> {
             unsafe { old_release(sk) };
         }
         // SAFETY: The area belongs to the socket's congestion control, which is nobody now.
-        unsafe { ptr::write_bytes(private::<A>(sk), 0, 1) };
+        unsafe { clear_private(sk) };
         // SAFETY: The lock is held; the fields are plain words.
         let saved = unsafe {
             Saved {
@@ -181,7 +178,8 @@ impl<A: Algorithm> Control<A> {
     ///
     /// # Safety
     ///
-    /// `sk` is a locked full TCP socket with our ops and no record.
+    /// `sk` is a locked full TCP socket with our ops and no record, and TCP is
+    /// going to call `release` for it.
     pub(super) unsafe fn start_named(&self, sk: *mut c::sock) {
         let Ok(slot) = KBox::<Record<A>>::new_uninit(GFP_ATOMIC | __GFP_NOWARN) else {
             return;
@@ -231,7 +229,6 @@ impl<A: Algorithm> Control<A> {
                 c::appex_list_del(&raw mut (*record).node);
                 c::appex_spin_unlock_bh(shard.lock.get());
             }
-            self.adopted.add(-1, Relaxed);
             let icsk = socket.icsk_ptr();
             // SAFETY: The socket is live and ours to write.
             unsafe {
@@ -243,6 +240,9 @@ impl<A: Algorithm> Control<A> {
                 // The reference that the socket held all the time goes back to it.
                 ptr::write_volatile(&raw mut (*icsk).icsk_ca_ops, saved.ops);
             }
+            // ORDERING: Pairs with the acquire in `adopted`: who sees the last socket gone sees
+            // it with its old ops.
+            self.adopted.fetch_add(-1, Release);
         }
         // SAFETY: Allocated as a `KBox` by `adopt` or `start_named`; unlisted, unreachable.
         drop(unsafe { KBox::from_raw(record) });

@@ -81,6 +81,23 @@ pub(super) fn private<A: Algorithm>(sk: *mut c::sock) -> *mut Private<A> {
     unsafe { (&raw mut (*sk.cast::<c::inet_connection_sock>()).icsk_ca_priv).cast() }
 }
 
+/// Clears the private area, all of it, as TCP does between two algorithms: the
+/// next one may rely on zeros that its `init` does not write.
+///
+/// # Safety
+///
+/// `sk` is a full TCP socket locked by this context; no algorithm uses the area.
+pub(super) unsafe fn clear_private(sk: *mut c::sock) {
+    // SAFETY: Promised by the caller; zero is valid for an array of words.
+    unsafe {
+        ptr::write_bytes(
+            &raw mut (*sk.cast::<c::inet_connection_sock>()).icsk_ca_priv,
+            0,
+            1,
+        );
+    }
+}
+
 /// Runs `f` on the flow's algorithm, if the socket has a record.
 ///
 /// # Safety
@@ -93,9 +110,13 @@ unsafe fn with<A: Algorithm, R>(
     let private = private::<A>(sk);
     // SAFETY: Our ops imply that the area holds a `Private<A>`; the lock makes us its only user.
     let record = unsafe { (*private).record };
+    if record.is_null() {
+        return None;
+    }
     // SAFETY: A non-null record stays allocated until `release`, which needs the lock we hold,
-    // and `algorithm` is touched under that lock only.
-    let algorithm = unsafe { &mut (*record.as_mut().map(ptr::from_mut)?).algorithm };
+    // and `algorithm` is touched under that lock only. No reference to the whole record: its
+    // list node changes under the shard's lock.
+    let algorithm = unsafe { &mut (*record).algorithm };
     // SAFETY: Promised by the caller.
     let mut socket = unsafe { Socket::from_raw(sk) };
     let result = f(algorithm, &mut socket);
@@ -133,10 +154,15 @@ pub(super) unsafe extern "C" fn cong_control<A: Algorithm>(
     let sample = RateSample::new(unsafe { &*rs });
     // SAFETY: Promised by the caller.
     let done = unsafe { with::<A, _>(sk, |a, socket| a.on_ack(socket, &sample)) };
-    if done.is_none() {
+    // SAFETY: Our ops, so a socket with an `inet_connection_sock`, locked.
+    let begun =
+        || unsafe { c::inet_connection_sock::icsk_ca_initialized_raw(sk.cast_const().cast()) != 0 };
+    // The ACK of a SYN comes here before `init`, and TCP calls `release` only
+    // after an `init`: a record made now would never be freed.
+    if done.is_none() && begun() {
         // The record could not be had when the flow began: try again. Until then
         // the window stays as it is, and halves on loss like Reno's.
-        // SAFETY: As above.
+        // SAFETY: As above; there is no record.
         unsafe { A::control().start_named(sk) };
     }
 }
@@ -146,7 +172,7 @@ pub(super) unsafe extern "C" fn cong_control<A: Algorithm>(
 /// Called by TCP with the socket locked.
 pub(super) unsafe extern "C" fn ssthresh<A: Algorithm>(sk: *mut c::sock) -> u32 {
     // SAFETY: Promised by the caller.
-    let own = unsafe { with::<A, _>(sk, |a, socket| a.ssthresh(socket)) };
+    let own = unsafe { with::<A, _>(sk, |a, socket| a.ssthresh(socket).max(2)) };
     own.unwrap_or_else(|| {
         // SAFETY: Promised by the caller; Reno's rule for a flow without a record.
         unsafe {
@@ -161,8 +187,13 @@ pub(super) unsafe extern "C" fn ssthresh<A: Algorithm>(sk: *mut c::sock) -> u32 
 ///
 /// Called by TCP with the socket locked.
 pub(super) unsafe extern "C" fn undo_cwnd<A: Algorithm>(sk: *mut c::sock) -> u32 {
+    // TCP warns about a window that is not positive as an `int`.
     // SAFETY: Promised by the caller.
-    let own = unsafe { with::<A, _>(sk, |a, socket| a.undo_cwnd(socket)) };
+    let own = unsafe {
+        with::<A, _>(sk, |a, socket| {
+            a.undo_cwnd(socket).clamp(1, i32::MAX as u32)
+        })
+    };
     // SAFETY: Promised by the caller.
     own.unwrap_or_else(|| unsafe { c::tcp_reno_undo_cwnd(sk) })
 }
@@ -184,8 +215,8 @@ pub(super) unsafe extern "C" fn cwnd_event_tx_start<A: Algorithm>(sk: *mut c::so
     let _ = unsafe { with::<A, _>(sk, |a, socket| a.on_tx_start(socket)) };
 }
 
-/// Twice the default: with pacing and random loss, a window of retransmittable
-/// data and a window of new data must both fit into the send buffer.
+/// Windows of room in the send buffer; without this callback TCP keeps two. With
+/// random loss there is a window being repaired beside the one in flight.
 ///
 /// # Safety
 ///

@@ -3,10 +3,19 @@
 //! Going through the adopted sockets in process context, and handing back.
 
 use super::control::{Control, Record, Shard};
-use super::ops::{private, Algorithm};
+use super::ops::{clear_private, private, Algorithm};
 use crate::sys::bindings as c;
 use core::mem::offset_of;
 use core::ptr;
+use kernel::sync::atomic::Acquire;
+
+/// What to do about a socket that a process has locked. It may keep it locked
+/// for as long as it likes, for example in a page fault on a FUSE mapping.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Busy {
+    Skip,
+    Wait,
+}
 
 /// What to do with an adopted socket met by [`Control::review`].
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -19,28 +28,43 @@ pub(crate) enum Review {
 
 impl<A: Algorithm> Control<A> {
     /// Looks at each adopted socket under its lock, once, and hands back those
-    /// for which `judge` says so. Returns how many it handed back.
+    /// for which `judge` says so. Skips sockets that a process has locked this
+    /// very moment. Returns how many it handed back.
     ///
-    /// Context: process, sleeps. Sockets adopted meanwhile may be missed: stop
-    /// adopting first.
-    pub(crate) fn review(&self, mut judge: impl FnMut(&mut A) -> Review) -> u32 {
+    /// Context: process, sleeps; `judge` is called with BH off and must not.
+    /// Sockets adopted meanwhile may be missed: stop adopting first.
+    pub(crate) fn review(&self, judge: impl FnMut(&mut A) -> Review) -> u32 {
+        self.walk(Busy::Skip, judge)
+    }
+
+    fn walk(&self, busy: Busy, mut judge: impl FnMut(&mut A) -> Review) -> u32 {
         let mut handed_back = 0u32;
+        if self.ready.load(Acquire) == 0 {
+            return handed_back;
+        }
         for shard in &self.shards {
             // Rotating the list visits each entry once without holding its lock.
             let mut left = self.shard_len(shard);
             while left > 0 {
                 left = left.saturating_sub(1);
-                let Some(sk) = self.next_of(shard) else { break };
-                // SAFETY: `next_of` took a reference; this is process context.
-                unsafe { c::appex_lock_sock(sk) };
-                // SAFETY: Locked just above, a full TCP socket as it was adopted.
-                let done = unsafe { self.review_one(sk, &mut judge) };
-                // SAFETY: Undoes the lock and the reference of above.
+                let Some(sk) = self.next_of(shard) else {
+                    continue;
+                };
+                // SAFETY: `next_of` took a reference, returned below; this is process context. The
+                // socket is locked while it is looked at, a full TCP socket as it was adopted.
                 unsafe {
-                    c::release_sock(sk);
+                    if c::appex_sock_trylock_bh(sk) {
+                        let done = self.review_one(sk, &mut judge);
+                        c::appex_sock_unlock_bh(sk);
+                        handed_back = handed_back.saturating_add(u32::from(done));
+                    } else if busy == Busy::Wait {
+                        c::appex_lock_sock(sk);
+                        let done = self.review_one(sk, &mut judge);
+                        c::release_sock(sk);
+                        handed_back = handed_back.saturating_add(u32::from(done));
+                    }
                     c::appex_sock_put(sk);
                 }
-                handed_back = handed_back.saturating_add(u32::from(done));
             }
         }
         handed_back
@@ -48,7 +72,7 @@ impl<A: Algorithm> Control<A> {
 
     /// # Safety
     ///
-    /// `sk` is a full TCP socket locked by this context, not in softirq.
+    /// `sk` is a full TCP socket locked by this context.
     unsafe fn review_one(
         &self,
         sk: *mut c::sock,
@@ -59,18 +83,21 @@ impl<A: Algorithm> Control<A> {
         }
         // SAFETY: Our ops, locked: the area is a `Private<A>`.
         let record = unsafe { (*private::<A>(sk)).record };
-        // SAFETY: A record lives until `release`, which needs the lock that is held.
-        let Some(flow) = (unsafe { record.as_mut() }) else {
+        if record.is_null() {
             return false;
-        };
-        if flow.saved.is_none() || judge(&mut flow.algorithm) == Review::Keep {
+        }
+        // SAFETY: A record lives until `release`, which needs the lock that is held; so do these
+        // fields. No reference to the whole record: its list node changes under the shard's lock.
+        let keep =
+            unsafe { (*record).saved.is_none() || judge(&mut (*record).algorithm) == Review::Keep };
+        if keep {
             return false;
         }
         // SAFETY: Promised by the caller; the ops are ours.
         unsafe { self.release(sk) };
         // SAFETY: As TCP does when it changes the algorithm: a clean area, then its `init`.
         unsafe {
-            ptr::write_bytes(private::<A>(sk), 0, 1);
+            clear_private(sk);
             (*sk.cast::<c::tcp_sock>()).prior_ssthresh = 0;
             let ops = (*sk.cast::<c::inet_connection_sock>()).icsk_ca_ops;
             if let Some(init) = (*ops).init {
@@ -126,12 +153,13 @@ impl<A: Algorithm> Control<A> {
     ///
     /// Context: process, sleeps.
     pub(crate) fn hand_back_all(&self) -> u32 {
-        let mut total = 0u32;
+        // First without waiting, so that a socket that somebody sits on does not keep the others.
+        let mut total = self.walk(Busy::Skip, |_| Review::HandBack);
         while self.adopted() > 0 {
-            total = total.saturating_add(self.review(|_| Review::HandBack));
-            // What is left is being destroyed by its owner this very moment.
+            // What is not found on the lists is being destroyed by its owner this very moment.
             // SAFETY: Process context.
             unsafe { c::synchronize_rcu() };
+            total = total.saturating_add(self.walk(Busy::Wait, |_| Review::HandBack));
         }
         total
     }
