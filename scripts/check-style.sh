@@ -14,15 +14,26 @@ need() {
 need rustfmt rustfmt
 need shellcheck shellcheck
 
-mapfile -t rust < <(git ls-files 'src/appex_main.rs' 'tests/*main.rs' 'tests/*lib.rs')
+# The project's own files: what git tracks, told without git.
+files() {
+	find . -type d \( -name .git -o -name target -o -name __pycache__ \) -prune -o \
+		-type f -not -name bindings_generated.rs -not -name '*.cmd' -not -name '*.o' \
+		-not -name "*.ko" -print
+}
+
+# rustfmt follows the modules of a crate by itself.
+mapfile -t rust < <(files | grep -E '/(appex_main|main|lib)\.rs$')
 rustfmt --edition 2021 --check "${rust[@]}"
 
-mapfile -t shell < <(git ls-files | while read -r file; do
-	[ -f "$file" ] && head -c 64 "$file" | head -n 1 | grep -qE '^#!.*\b(ba)?sh' && echo "$file"
+mapfile -t shell < <(files | while read -r file; do
+	case $(head -c 64 "$file" | head -n 1 | tr -d '\0') in
+	'#!'*sh | '#!'*sh\ *) echo "$file" ;;
+	esac
 done)
 shellcheck -x "${shell[@]}"
 
-if git grep -nIE '[[:space:]]+$' -- . ':!COPYING' ':!*.md' ':!*.patch'; then
+if files | tr "\n" "\0" | xargs -0 grep -nIE '[[:space:]]+$' -- |
+	grep -vE '^\./(COPYING|[^:]*\.md):'; then
 	echo 'check-style: trailing white space' >&2
 	exit 1
 fi

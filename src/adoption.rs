@@ -9,6 +9,7 @@ use crate::model::stats::Event;
 use crate::state::State;
 use crate::sys::tcp::{Review, Socket};
 use kernel::error::code::EALREADY;
+use kernel::sync::atomic::{Full, Relaxed};
 
 /// Congestion controls that an application chooses in order to send at a rate
 /// of its own; taking over would void that rate. Everything else is adopted,
@@ -33,12 +34,36 @@ pub(crate) fn adopt(state: &State, hot: &Hot, socket: &mut Socket<'_>, adoption:
     }
 }
 
+/// Rounds of the reaper, seconds apart, that look at all sockets after a
+/// change: one may be adopted by a hook that read the old settings just before,
+/// the next is for a reaper that was in the middle of a round.
+const ROUNDS: u32 = 3;
+
+/// Has the reaper look at all adopted sockets soon. Context: any.
+pub(crate) fn settings_changed(state: &State) {
+    state.reviews.store(ROUNDS, Relaxed);
+}
+
+/// What the reaper does about sockets: nothing, unless something has changed.
+/// With very many sockets looking at each every second would be felt.
+///
+/// Context: process, sleeps, no lock held.
+pub(crate) fn review_if_due(state: &State) {
+    let left = state.reviews.load(Relaxed);
+    if left == 0 {
+        return;
+    }
+    // Failure means that something has changed just now: then all rounds are left.
+    let _ = state.reviews.cmpxchg(left, left.saturating_sub(1), Full);
+    review(state);
+}
+
 /// Hands back the sockets that are no longer to be accelerated: their engine
 /// was switched off, or their interface detached.
 ///
 /// Context: process, sleeps. RTNL may be held, a socket's lock may not.
 pub(crate) fn review(state: &State) {
-    let _ = congestion::control().review(|flow| {
+    let skipped = congestion::control().review(|flow| {
         let Some(adoption) = flow.adoption() else {
             return Review::Keep;
         };
@@ -52,4 +77,7 @@ pub(crate) fn review(state: &State) {
         state.count(adoption.engine, Event::SocketsHandedBack);
         Review::HandBack
     });
+    if skipped > 0 {
+        settings_changed(state);
+    }
 }

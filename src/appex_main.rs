@@ -77,10 +77,7 @@ impl kernel::Module for Appex {
         selftest::run()?;
         let engines = module_parameters::engines.value();
         if !(1..=state::MAX_ENGINES).contains(&engines) {
-            pr_err!(
-                "engines={engines}: must be 1 to {}\n",
-                state::MAX_ENGINES
-            );
+            pr_err!("engines={engines}: must be 1 to {}\n", state::MAX_ENGINES);
             return Err(EINVAL);
         }
         let state = state::State::new(engines)?;

@@ -110,7 +110,11 @@ impl Algorithm for Flow {
         let fresh = socket.packets_out() == 0 && socket.bytes_acked() <= 1;
         let start = Start {
             now_us: socket.mstamp_us(),
-            cwnd: if fresh { initial.max(socket.cwnd()) } else { socket.cwnd() },
+            cwnd: if fresh {
+                initial.max(socket.cwnd())
+            } else {
+                socket.cwnd()
+            },
             mss: socket.mss(),
             srtt_us: socket.srtt_us(),
             delivered: socket.delivered(),
@@ -121,7 +125,11 @@ impl Algorithm for Flow {
         socket.set_cwnd(first.cwnd);
         socket.set_pacing_rate(first.pacing_rate);
         let info = zeta.info();
-        let flow = Flow { zeta, adoption: context, info };
+        let flow = Flow {
+            zeta,
+            adoption: context,
+            info,
+        };
         flow.gauge(true);
         flow
     }

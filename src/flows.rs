@@ -63,9 +63,9 @@ impl Flow {
     fn merge(&self, bits: Seen) {
         let mut old = self.seen.load(Relaxed);
         // A handful of bits in the life of a flow: contention ends at once.
-        while let Err(now) = self
-            .seen
-            .cmpxchg(old, Seen(old).merge(bits).0, kernel::sync::atomic::Full)
+        while let Err(now) =
+            self.seen
+                .cmpxchg(old, Seen(old).merge(bits).0, kernel::sync::atomic::Full)
         {
             old = now;
         }
@@ -100,7 +100,11 @@ pub(crate) fn note(state: &State, engine: u32, hot: &Hot, packet: &Packet) {
     // Counted first and taken back on failure: the other way round the reaper
     // could count a flow down before it was counted up.
     gauge(state, engine, packet.family(), packet.key.proto(), true);
-    if state.flows.insert(key, Flow::new(engine, packet, now)).is_err() {
+    if state
+        .flows
+        .insert(key, Flow::new(engine, packet, now))
+        .is_err()
+    {
         // No memory, or another CPU was first: either way nothing to keep.
         gauge(state, engine, packet.family(), packet.key.proto(), false);
     }
@@ -152,7 +156,7 @@ impl Task for Reaper {
                 shown.store(counted.load(Relaxed), Relaxed);
             }
         }
-        adoption::review(state);
+        adoption::review_if_due(state);
         REAP_MS
     }
 }

@@ -7,6 +7,7 @@
 //! turns patterns into indices whenever either side changes. An interface that
 //! appears later, or is renamed so that it matches, is attached then.
 
+use crate::adoption;
 use crate::model::ifname;
 use crate::model::settings::TextKey;
 use crate::state::{Engine, STATE};
@@ -65,7 +66,6 @@ impl Attached {
         }
         self.count.store(count, Relaxed);
     }
-
 }
 
 /// An interface's name: at most 15 bytes.
@@ -147,5 +147,6 @@ impl Watcher for Follow {
         for engine in state.engines() {
             state.interfaces.apply(engine);
         }
+        adoption::settings_changed(&state);
     }
 }

@@ -40,7 +40,10 @@ fn table() -> Result {
     for number in 0..FLOWS {
         // The table grows in the background; until it has, it may refuse.
         while table.insert(&key(number), number).is_err() {
-            expect("room is made in time", now_us().wrapping_sub(begin) < 20_000_000)?;
+            expect(
+                "room is made in time",
+                now_us().wrapping_sub(begin) < 20_000_000,
+            )?;
         }
         operations = operations.saturating_add(1);
     }
@@ -55,14 +58,20 @@ fn table() -> Result {
         }
         let guard = rcu::read_lock();
         let other = key(FLOWS.saturating_add(round));
-        expect("an unknown flow is not", table.find(&guard, &other).is_none())?;
+        expect(
+            "an unknown flow is not",
+            table.find(&guard, &other).is_none(),
+        )?;
     }
     table.retain(|_, &number| number % 2 == 0);
     // While the table shrinks a walk may miss a flow: the reaper comes again.
     table.retain(|_, &number| number % 2 == 0);
     operations = operations.saturating_add(FLOWS);
     let left = u64::from(table.len());
-    expect("half of the flows are left", left.abs_diff(FLOWS / 2) <= FLOWS / 100)?;
+    expect(
+        "half of the flows are left",
+        left.abs_diff(FLOWS / 2) <= FLOWS / 100,
+    )?;
     let us = now_us().wrapping_sub(begin).max(1);
     pr_info!(
         "selftest: table: {operations} operations in {us} us, {} per second\n",

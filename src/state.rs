@@ -41,6 +41,8 @@ pub(crate) const MAX_ENGINES: u32 = 64;
 pub(crate) struct State {
     engines: KVec<Engine>,
     counters: Counters,
+    /// Rounds of the reaper that are to look at all adopted sockets.
+    pub(crate) reviews: Atomic<u32>,
     /// Interfaces of the machine, attached or not.
     #[pin]
     pub(crate) interfaces: Interfaces,
@@ -95,6 +97,7 @@ impl State {
             try_pin_init!(State {
                 engines: list,
                 counters,
+                reviews: Atomic::new(0),
                 interfaces <- Interfaces::new(),
                 flows <- Table::new(),
             }? Error),
@@ -144,10 +147,9 @@ impl State {
         let value = self.counters.sum(slot(engine, counter));
         match counter {
             // A reader may meet a step down before the step up on another CPU.
-            Counter::Of(
-                _,
-                Metric::NumOfFlows | Metric::NumOfTcpFlows | Metric::NumOfAccFlows,
-            ) => u64::try_from(i64::from_ne_bytes(value.to_ne_bytes())).unwrap_or(0),
+            Counter::Of(_, Metric::NumOfFlows | Metric::NumOfTcpFlows | Metric::NumOfAccFlows) => {
+                u64::try_from(i64::from_ne_bytes(value.to_ne_bytes())).unwrap_or(0)
+            }
             _ => value,
         }
     }
