@@ -7,7 +7,7 @@ set -Eeuo pipefail
 . tests/vm/lib/product.sh
 
 MBIT=40 DELAY=150 LOSS=3 # an ordinary bad path to another continent
-BULK=3000000 SHORT=50000 SHORTS=9
+BULK=3000000 LARGE=20000000 SHORT=50000 SHORTS=20
 
 step() { printf '\n== %s\n' "$*"; }
 show() {
@@ -21,7 +21,7 @@ fail() {
 trap 'fail "line $LINENO: $BASH_COMMAND"' ERR
 
 # measure NAME: the downloads; sets NAME.time (s), NAME.octets, NAME.again (sent again, in tenths of a per
-# cent), NAME.middle and NAME.worst (short responses, ms) in result.
+# cent), NAME.middle and NAME.late (short responses, median and 90th percentile in ms) in result.
 declare -A result
 measure() {
 	local out again octets time i times
@@ -36,14 +36,14 @@ measure() {
 	times=$(for ((i = 0; i < SHORTS; i++)); do http_get 0 4 short; done | awk '{ printf "%d\n", $1 * 1000 }' | sort -n)
 	[ "$(wc -l <<<"$times")" = "$SHORTS" ] || fail "a short download did not arrive"
 	result[$1.middle]="$(sed -n "$((SHORTS / 2 + 1))p" <<<"$times")"
-	result[$1.worst]="$(tail -n 1 <<<"$times")"
+	result[$1.late]="$(sed -n "$((SHORTS * 9 / 10))p" <<<"$times")"
 	printf '   %s responses of %s kB, in ms: %s\n' "$SHORTS" $((SHORT / 1000)) "$(xargs <<<"$times")"
 }
 
 # row LABEL BEFORE AFTER NOTE, with numbers of one decimal where they are fractions.
-row() { printf '   | %-34s | %14s | %14s | %10s |\n' "$@"; }
+row() { printf '   | %-36s | %14s | %14s | %10s |\n' "$@"; }
 ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.1f x", a / b }'; }
-rate() { awk -v bytes="$BULK" -v seconds="$1" 'BEGIN { printf "%.2f Mbit/s", bytes * 8 / seconds / 1e6 }'; }
+rate() { awk -v bytes="$1" -v seconds="$2" 'BEGIN { printf "%.2f Mbit/s", bytes * 8 / seconds / 1e6 }'; }
 percent() { printf '%d.%d %%' $(($1 / 10)) $(($1 % 10)); }
 
 step "A server with nginx, and a client far away: $MBIT Mbit/s, $DELAY ms, $LOSS % of the packets lost"
@@ -51,10 +51,12 @@ show uname -sr
 path_up 0 "$MBIT" "$DELAY" "$LOSS"
 server=$(nic 0)
 http_file bulk "$BULK"
+http_file large "$LARGE"
 http_file short "$SHORT"
 http_start
 product_install
 product_set accif "$server"
+product_set engineNum 1 # all counters in one file, for the reader; the default is one engine for each processor
 printf '   the server'\''s NIC is %s (%s), its TCP uses %s\n' "$server" "$(ethtool -i "$server" | sed -n 's/^driver: //p')" \
 	"$(sysctl -n net.ipv4.tcp_congestion_control)"
 show client 0 ping -q -c 4 -i 0.2 10.8.0.1
@@ -71,15 +73,18 @@ step "The same downloads with acceleration"
 measure fast
 http_get 0 6 short >/dev/null
 printf '   and one over IPv6, checksum right\n'
+large=$(http_get 0 4 large)
+large=${large% *}
+printf '   and a file of %s kB, which would take minutes without: %s s, checksum right\n' $((LARGE / 1000)) "$large"
 
 step "What the engine says"
 show "$LOTSERVER" status
 show grep -v "^V[46]" "$ENGINE/stats"
 
 step "A download in progress, as the server's kernel sees it"
-http_get 0 4 bulk >/run/progress &
+http_get 0 4 large >/run/progress &
 download=$!
-sleep 1
+sleep 2
 connection=$(ss -tinH state established '( sport = :80 )' | head -n 2)
 printf '%s\n' "$connection" | fold -s -w 110 | sed 's/^/   /'
 grep -q zeta <<<"$connection" || fail "the connection is not accelerated"
@@ -87,6 +92,7 @@ grep -q zeta <<<"$connection" || fail "the connection is not accelerated"
 step "lotServer.sh stop, with the download still running"
 show "$LOTSERVER" stop
 ss -tinH state established '( sport = :80 )' | grep -o '^[[:space:]]*[a-z]* wscale[^ ]*' | sed 's/^[[:space:]]*/   connection is now under: /' || true
+path_set 0 "$MBIT" "$DELAY" 0 # no more loss: cubic would need minutes for the rest
 wait "$download"
 printf '   it was finished without a byte wrong after %s s\n' "$(cut -d' ' -f1 /run/progress)"
 machine_state >/run/after
@@ -97,10 +103,12 @@ printf '   no module, no /proc/net/appex; offloads, queueing disciplines, settin
 step "Before and after"
 row "" "before" "after" "gain"
 row "one file of $((BULK / 1000)) kB" "${result[plain.time]} s" "${result[fast.time]} s" "$(ratio "${result[plain.time]}" "${result[fast.time]}")"
-row "  rate" "$(rate "${result[plain.time]}")" "$(rate "${result[fast.time]}")" ""
+row "  rate" "$(rate "$BULK" "${result[plain.time]}")" "$(rate "$BULK" "${result[fast.time]}")" ""
 row "  bytes sent for it, headers included" "${result[plain.octets]}" "${result[fast.octets]}" ""
 row "  segments sent again" "$(percent "${result[plain.again]}")" "$(percent "${result[fast.again]}")" ""
 row "$SHORTS responses of $((SHORT / 1000)) kB, median" "${result[plain.middle]} ms" "${result[fast.middle]} ms" "$(ratio "${result[plain.middle]}" "${result[fast.middle]}")"
-row "  slowest" "${result[plain.worst]} ms" "${result[fast.worst]} ms" "$(ratio "${result[plain.worst]}" "${result[fast.worst]}")"
+row "  the 90th in a hundred" "${result[plain.late]} ms" "${result[fast.late]} ms" "$(ratio "${result[plain.late]}" "${result[fast.late]}")"
+row "one file of $((LARGE / 1000)) kB" "not tried" "$large s" ""
+row "  rate" "" "$(rate "$LARGE" "$large")" ""
 awk -v a="${result[plain.time]}" -v b="${result[fast.time]}" 'BEGIN { exit !(b < a) }' || fail "acceleration did not make the download faster"
 printf '\nEverything went as it should.\n'

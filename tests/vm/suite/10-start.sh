@@ -14,7 +14,7 @@ check "lsmod shows appex and its statistics are readable" running
 same "wanIf holds the configured interface" "$(nic 0)" "$(xargs <"$ENGINE/wanIf")"
 same "status says running and nothing on standard error" "LotServer is running!" \
 	"$({ "$LOTSERVER" status 2>&1 >&3 | sed 's/^/error: /'; } 3>&1 | grep -E 'LotServer is running|^error')"
-same "there is one engine for each processor" "$(nproc)" "$(ls -d /proc/net/appex* | wc -l)"
+same "there is one engine for each processor" "$(nproc)" "$(find /proc/net/ -maxdepth 1 -name "appex*" | wc -l)"
 same "a second start is refused with exit status 1" 1 "$(lotserver start >/dev/null; echo $?)"
 
 # Every line of the statistics is NAME = INTEGER; scripts evaluate them.
