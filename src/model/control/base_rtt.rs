@@ -25,6 +25,11 @@ pub(super) struct BaseRtt {
     /// Mean difference of consecutive samples, times 16.
     jitter_q4: u32,
     last_rtt_us: u32,
+    /// Mean difference between the minima of consecutive rounds at one sending rate, times 8.
+    drift_q3: u32,
+    last_min_us: Option<u32>,
+    /// Steps of this size are the grain of sending, not jitter.
+    grain_us: u32,
     spread_us: u32,
     seen_us: u64,
 }
@@ -44,6 +49,9 @@ impl BaseRtt {
             recent_count: 0,
             jitter_q4: 0,
             last_rtt_us: 0,
+            drift_q3: 0,
+            last_min_us: None,
+            grain_us: 0,
             spread_us: 0,
             seen_us: now_us,
         }
@@ -66,13 +74,13 @@ impl BaseRtt {
         }
         if self.last_rtt_us != 0 {
             // EWMA of 1/16, as the kernel's own jitter of RTP: about one loss event's worth of samples.
-            let step = rtt.abs_diff(self.last_rtt_us);
+            let step = rtt.abs_diff(self.last_rtt_us).saturating_sub(self.grain_us);
             self.jitter_q4 = self.jitter_q4.saturating_sub(self.jitter_q4 / 16).saturating_add(step);
         }
         self.last_rtt_us = rtt;
         // A thirty-second above the base still counts as having seen it.
         let near = self.base().unwrap_or(rtt);
-        if rtt <= near.saturating_add(near / 32).saturating_add(self.noise()) {
+        if rtt <= near.saturating_add(near / 32) {
             self.seen_us = now_us;
         }
         if now_us >= self.recent_end_us && self.recent_count >= MIN_SAMPLES {
@@ -110,9 +118,26 @@ impl BaseRtt {
 
     /// Noise floor of [`BaseRtt::queue`]. A queue changes little from one packet to the next, jitter does not care: with normal
     /// jitter a short-term minimum lies up to two mean differences above the long-term one.
-    fn noise(&self) -> u32 {
+    pub(super) fn noise(&self) -> u32 {
         let base = self.base().unwrap_or(0);
-        (self.jitter_q4 / 8).min(base / 2)
+        (self.jitter_q4 / 8).saturating_add(self.drift_q3 / 4).min(base / 2)
+    }
+
+    /// Tells how long the bottleneck takes for two packets, which one delayed ACK covers.
+    pub(super) fn set_grain(&mut self, grain_us: u32) {
+        self.grain_us = grain_us;
+    }
+
+    /// Tells the minimum of a finished round; `steady` if it and the one before were sent at the same rate, so that a
+    /// difference is the path's and not our queue's.
+    pub(super) fn note_round(&mut self, min_us: Option<u32>, steady: bool) {
+        if let (Some(min), Some(last), true) = (min_us, self.last_min_us, steady) {
+            self.drift_q3 = self
+                .drift_q3
+                .saturating_sub(self.drift_q3 / 8)
+                .saturating_add(min.abs_diff(last).saturating_sub(self.grain_us));
+        }
+        self.last_min_us = min_us;
     }
 
     /// Tells the mean round trip while our queue is empty.
@@ -131,6 +156,19 @@ impl BaseRtt {
     /// Puts off the next staleness.
     pub(super) fn refreshed(&mut self, now_us: u64) {
         self.seen_us = now_us;
+    }
+
+    /// The path has become longer: `rtt_us` is the base from now on.
+    pub(super) fn rebase(&mut self, rtt_us: u32) {
+        self.buckets = [u32::MAX; BUCKETS];
+        if let Some(first) = self.buckets.first_mut() {
+            *first = rtt_us.max(1);
+        }
+    }
+
+    /// Readings wander by so much that a single one is no evidence.
+    pub(super) fn is_noisy(&self) -> bool {
+        self.noise() > self.base().unwrap_or(0) / 8
     }
 
     /// Mean round trip while our queue is empty.

@@ -7,8 +7,8 @@
 //! noise, and a maximum would collect the noise. The estimate rises by samples only while growing or probing, and is
 //! corrected in both directions by the mean rate of rounds in which the bottleneck was seen busy.
 
-/// Corrections up to this share of the estimate are smoothed: they are the size of the noise.
-const SMOOTH_SHARE: u64 = 16;
+/// Differences up to this share of the estimate, three percent, are the noise of a round's mean.
+const CONFIRM_SHARE: u64 = 32;
 
 /// Estimate, payload bytes per second.
 #[derive(Clone, Copy, Default)]
@@ -27,17 +27,20 @@ impl Capacity {
         self.rate = self.rate.max(sample);
     }
 
-    /// Mean rate of a round in which the bottleneck was busy all the time.
+    /// Mean rate of a round in which the bottleneck seemed busy all the time.
+    ///
+    /// A rate close to the estimate changes nothing: it is what was sent, and a reading of the queue may be jitter. What was
+    /// sent too much is drained by itself.
     pub(super) fn measured(&mut self, rate: u64) {
-        if rate.abs_diff(self.rate) > self.rate / SMOOTH_SHARE {
+        if rate != 0 && rate.abs_diff(self.rate) > self.rate / CONFIRM_SHARE {
             self.rate = rate;
-        } else {
-            self.rate = self.rate.saturating_add(rate) / 2;
         }
     }
 
-    /// Replaces the estimate.
+    /// Replaces the estimate; zero is no estimate and ignored.
     pub(super) fn reset(&mut self, rate: u64) {
-        self.rate = rate;
+        if rate != 0 {
+            self.rate = rate;
+        }
     }
 }

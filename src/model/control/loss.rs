@@ -15,9 +15,10 @@ const AGE_AT: u32 = 1024;
 /// Dispersion (variance over mean of lost packets per round, q4) of a path not known yet: bursts of eight.
 const DISPERSION_START_Q4: u32 = 8 * 16;
 
-/// Bounds of the learned dispersion: independent losses have one; bursts beyond 64 packets are outages.
+/// Bounds of the learned dispersion: independent losses have one; geometric bursts of 24 packets have 47,
+/// longer ones are outages.
 const DISPERSION_MIN_Q4: u32 = 16;
-const DISPERSION_MAX_Q4: u32 = 64 * 16;
+const DISPERSION_MAX_Q4: u32 = 48 * 16;
 
 /// Packets below capacity without which nothing is called an excess: the first windows of a connection are what any path has
 /// to take, and what they lose is the first thing known about it.
@@ -88,12 +89,12 @@ impl LossSplit {
             return low.min(self.cruise.rate());
         }
         // The drain phases are few; cruising gives the precise number as long as it agrees with them.
-        // Half as much again and one percent at most, whatever the scatter: a bound that does not compound.
-        let allowed = share(
-            self.low.lost.saturating_add(self.scatter(low, self.low.total)),
-            self.low.total,
-        )
-        .min(low.saturating_add(low / 2).saturating_add(Q16 / 100));
+        // One plain standard deviation above them, so that a rate polluted by overload converges downwards: an overloaded path
+        // loses less in each drain phase than while cruising.
+        let kept = u64::from(Q16.saturating_sub(low));
+        let variance = (u64::from(self.low.lost).saturating_mul(kept) >> 16).max(1);
+        let sigma = low32(variance.isqrt());
+        let allowed = share(self.low.lost.saturating_add(sigma), self.low.total);
         if self.cruise.total < self.low.total {
             low
         } else {
@@ -111,6 +112,25 @@ impl LossSplit {
         lost > expected.saturating_add(self.scatter(p, total))
     }
 
+    /// True if cruising loses more, over many rounds, than the random rate explains: a surplus too small to show in one round.
+    pub(super) fn is_cruise_excess(&self) -> bool {
+        let Tally { lost, total } = self.cruise;
+        if self.low.total < KNOWN_PACKETS || total < AGE_AT / 4 {
+            return false;
+        }
+        // Against the drain phases alone, allowing for their own uncertainty.
+        let p = self.low.rate();
+        let expected = low32(u64::from(total).saturating_mul(u64::from(p)) >> 16);
+        let uncertainty = low32(super::math::mul_div(
+            u64::from(self.scatter(p, self.low.total)),
+            u64::from(total),
+            u64::from(self.low.total),
+        ));
+        lost > expected
+            .saturating_add(self.scatter(p, total))
+            .saturating_add(uncertainty / 2)
+    }
+
     /// True if `lost` of `total` packets is above the random rate by more than one standard deviation: not evidence by itself,
     /// but reason enough not to count the lost packets as carried by the path.
     pub(super) fn is_surplus(&self, lost: u32, total: u32) -> bool {
@@ -122,13 +142,11 @@ impl LossSplit {
 
     /// Adds a round sent below capacity.
     pub(super) fn add_low(&mut self, lost: u32, total: u32) {
-        self.learn_dispersion(lost, total);
         self.low.add(lost, total);
     }
 
     /// Adds a round sent at the estimated capacity.
     pub(super) fn add_cruise(&mut self, lost: u32, total: u32) {
-        self.learn_dispersion(lost, total);
         self.cruise.add(lost, total);
     }
 
@@ -145,7 +163,8 @@ impl LossSplit {
         self.cruise = self.low;
     }
 
-    fn learn_dispersion(&mut self, lost: u32, total: u32) {
+    /// Learns how clustered losses are from a round sent below capacity into an empty queue.
+    pub(super) fn learn_dispersion(&mut self, lost: u32, total: u32) {
         let p = self.random();
         let expected_q4 = low32(u64::from(total).saturating_mul(u64::from(p)) >> 12);
         // Too few expected losses say nothing about their clustering.

@@ -7,7 +7,7 @@ use super::base_rtt::BaseRtt;
 use super::capacity::Capacity;
 use super::history::History;
 use super::loss::LossSplit;
-use super::math::{inflate, low32, packets, rate};
+use super::math::{inflate, low32, mul_div, packets, rate};
 use super::rounds::{Kind, Round, Rounds};
 use super::types::{Ack, Settings, Start};
 
@@ -46,6 +46,7 @@ pub(super) struct Path {
     last_wnd: u32,
     rwnd_limited: bool,
     resync: bool,
+    last_kind: Kind,
     /// Highest pacing rate in force in each of the last rounds, the running one first.
     sent: [u64; SENT_ROUNDS],
 }
@@ -62,6 +63,7 @@ impl Path {
             last_wnd: 0,
             rwnd_limited: false,
             resync: false,
+            last_kind: Kind::High,
             // The kernel does not pace the first ten packets: anything may have been their rate.
             sent: [u64::MAX; SENT_ROUNDS],
         }
@@ -95,8 +97,8 @@ impl Path {
         }
     }
 
-    /// Takes an ACK. `kind` is how packets are being sent now.
-    pub(super) fn on_ack(&mut self, ack: &Ack, kind: Kind) -> Observation {
+    /// Takes an ACK.
+    pub(super) fn on_ack(&mut self, ack: &Ack) -> Observation {
         if self.resync {
             self.resync = false;
             self.history.clear();
@@ -131,12 +133,16 @@ impl Path {
                 ack.lost,
                 ack.rtt_us,
                 ack.is_app_limited,
-                kind,
             )
         });
         let mut rwnd_limited = false;
         if let Some(round) = round {
             self.aggregation.round();
+            let steady = round.kind == Kind::Cruise && self.last_kind == Kind::Cruise;
+            let grain = mul_div(u64::from(ack.mss).saturating_mul(2), 1_000_000, self.capacity.get());
+            self.rtt.set_grain(low32(grain));
+            self.rtt.note_round(round.min_rtt_us, steady);
+            self.last_kind = round.kind;
             self.sent.rotate_right(1);
             if let Some(current) = self.sent.first_mut() {
                 *current = 0;

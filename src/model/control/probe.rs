@@ -65,8 +65,9 @@ impl Schedule {
         self.failures = self.failures.saturating_sub(1);
     }
 
-    /// The path has changed: probe normally again.
-    pub(super) fn reset(&mut self) {
-        self.failures = 0;
+    /// No recent probe or growth overran the path: room that a probe finds may be taken fast. Otherwise it may be no more than a
+    /// bucket of tokens, and the next step is another probe.
+    pub(super) fn may_regrow(&self) -> bool {
+        self.failures == 0
     }
 }

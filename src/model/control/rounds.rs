@@ -32,7 +32,7 @@ pub(super) struct Round {
     pub(super) min_rtt_us: Option<u32>,
     /// Mean of its round-trip samples, if any.
     pub(super) mean_rtt_us: Option<u32>,
-    /// Some of its samples were taken while the application had nothing to send.
+    /// Not to be measured: the application had nothing to send at some time, or the beginning was lost.
     pub(super) app_limited: bool,
 }
 
@@ -72,13 +72,24 @@ impl Rounds {
 
     /// The loss counter jumped without loss: start the current tally anew.
     pub(super) fn resync(&mut self, now_us: u64, delivered: u32, lost: u32) {
+        self.restart(now_us, delivered, lost);
+        // What is left of the round is too short to be measured.
+        self.app_limited = true;
+    }
+
+    fn restart(&mut self, now_us: u64, delivered: u32, lost: u32) {
         self.start_us = now_us;
         self.start_delivered = delivered;
         self.start_lost = lost;
     }
 
-    /// Says how packets are sent from now on. A round with any packet sent high is not a low one.
-    pub(super) fn mark(&mut self, kind: Kind) {
+    /// Says how packets are sent from now on; `fresh` if a round has just ended, so that none has been sent in the new one.
+    /// A round with any packet sent high is not a low one.
+    pub(super) fn mark(&mut self, kind: Kind, fresh: bool) {
+        if fresh {
+            self.sending = kind;
+            self.sending_slowed = false;
+        }
         self.sending_slowed |= kind == Kind::Low;
         self.sending = match (self.sending, kind) {
             (Kind::High, _) | (_, Kind::High) => Kind::High,
@@ -100,7 +111,7 @@ impl Rounds {
         )
     }
 
-    /// Takes an ACK; returns the round it finishes. `kind` is how packets are being sent now.
+    /// Takes an ACK; returns the round it finishes. [`Rounds::mark`] must follow.
     pub(super) fn update(
         &mut self,
         now_us: u64,
@@ -109,7 +120,6 @@ impl Rounds {
         lost: u32,
         rtt_us: Option<u32>,
         app_limited: bool,
-        kind: Kind,
     ) -> Option<Round> {
         if let Some(rtt) = rtt_us {
             self.min_rtt_us = self.min_rtt_us.min(rtt);
@@ -135,15 +145,13 @@ impl Rounds {
             app_limited: self.app_limited,
         };
         self.resolving = self.sending;
-        self.sending = kind;
         self.resolving_slowed = self.sending_slowed;
-        self.sending_slowed = kind == Kind::Low;
         self.end_delivered = delivered;
         self.min_rtt_us = u32::MAX;
         self.rtt_sum_us = 0;
         self.rtt_count = 0;
         self.app_limited = false;
-        self.resync(now_us, delivered, lost);
+        self.restart(now_us, delivered, lost);
         Some(round)
     }
 }

@@ -27,6 +27,8 @@ pub(super) struct Startup {
     flat: u8,
     /// Packets resolved in the flat rounds.
     flat_packets: u32,
+    /// A queue was seen at the end of the last round.
+    queued: bool,
     /// The connection is new: its losses are the first thing known about the path.
     first: bool,
 }
@@ -49,6 +51,7 @@ impl Startup {
             reached: 0,
             flat: 0,
             flat_packets: 0,
+            queued: false,
             first,
         }
     }
@@ -58,12 +61,16 @@ impl Startup {
         if seen.excess {
             return Verdict::Overrun;
         }
-        if seen.queued {
+        if seen.queued && !path.rtt.is_noisy() {
             return Verdict::Full;
         }
         let Some(round) = seen.round else {
             return Verdict::Grow;
         };
+        if seen.queued && self.queued {
+            return Verdict::Full;
+        }
+        self.queued = seen.queued;
         let total = round.delivered.saturating_add(round.lost);
         let now = rate(round.delivered, mss, round.span_us);
         let growth = if self.first { GROWTH_Q8 } else { REGROWTH_Q8 };

@@ -52,6 +52,12 @@ const VERIFY_ROUNDS: u8 = 32;
 /// because the delivery rate at the time of the excess may have been inflated by a bucket of tokens or a buffer.
 const VERIFY_STEPS: u8 = 1;
 
+/// Round trips within which a second excess confirms the first: more than a probing cycle, so that one probe decides.
+const SUSPECT_ROUNDS: u64 = 12;
+
+/// The same in bytes, for small windows: what it takes for a small surplus to show in the long-term tally.
+const SUSPECT_BYTES: u64 = 1024 * 1448;
+
 /// Steps after which a queue that does not drain is somebody else's.
 const VERIFY_STEPS_MAX: u8 = 3;
 
@@ -63,7 +69,10 @@ const DRAIN_MAX_Q8: u32 = Q8 - Q8 / 8;
 const DRAIN_DEEP_Q8: u32 = Q8 / 4;
 
 /// Rounds after which a drain gives up: what is left is not our queue.
-const DRAIN_ROUNDS: u8 = 3;
+const DRAIN_ROUNDS: u8 = 4;
+
+/// A queue that falls by less than this share (1/16) of what a drain should take from it in a round is not a queue.
+const FLAT_SHARE: u64 = 16;
 
 /// Cruise rounds in which the queue of others is ignored after a drain that did not help.
 const IGNORE_QUEUE_ROUNDS: u8 = 16;
@@ -80,7 +89,7 @@ enum Phase {
     /// One round at the estimate, while it catches up with the search.
     Settle { overrun: bool },
     /// Below capacity until the queue is gone; `gain_q8` by its size.
-    Drain { gain_q8: u32, rounds: u8, queue_us: u32 },
+    Drain { gain_q8: u32, rounds: u8, low_us: u32 },
     /// At capacity.
     Cruise { rounds: u8, since_us: u64 },
     /// Above capacity, which was `before`, for a round and as many packets as a judgement needs.
@@ -91,7 +100,13 @@ enum Phase {
         tally: Tally,
     },
     /// One round at capacity, to see what the last round of the probe gave.
-    Judge { before: u64, gain_q8: u32, tally: Tally },
+    /// `queued` once a queue was seen: from then on below capacity.
+    Judge {
+        before: u64,
+        gain_q8: u32,
+        tally: Tally,
+        queued: bool,
+    },
     /// Below the measured delivery rate, to see whether the excess loss goes away.
     Verify(Verify),
 }
@@ -122,6 +137,8 @@ struct Verify {
     /// Capacity to return to if the loss proves to be the path's own.
     before: u64,
     tally: Tally,
+    /// The excess lasted for many rounds: no burst.
+    lasting: bool,
     /// Steps down that did not help.
     steps: u8,
     rounds: u8,
@@ -137,6 +154,8 @@ pub struct Zeta {
     ignore_queue: u8,
     cwnd: u32,
     started_us: u64,
+    /// Excess loss until then confirms an earlier one.
+    suspect_until_us: u64,
     pacing_gain_q8: u32,
     cwnd_gain_q8: u32,
 }
@@ -156,6 +175,7 @@ impl Zeta {
             ignore_queue: 0,
             cwnd: start.cwnd.max(MIN_CWND),
             started_us: start.now_us,
+            suspect_until_us: 0,
             pacing_gain_q8: STARTUP_GAIN_Q8,
             cwnd_gain_q8: CWND_GAIN_Q8,
         }
@@ -179,15 +199,14 @@ impl Zeta {
 
     /// Takes an ACK and decides how to go on.
     pub fn on_ack(&mut self, ack: &Ack, settings: &Settings) -> Control {
-        let kind = self.kind();
-        let seen = self.path.on_ack(ack, kind);
+        let seen = self.path.on_ack(ack);
         let undone = !matches!(ack.ca_state, CaState::Loss) && !matches!(ack.ca_state, CaState::Recovery);
         if undone {
             self.restraint.lift();
         }
         self.step(ack, settings, &seen);
         let kind = self.kind();
-        self.path.rounds.mark(kind);
+        self.path.rounds.mark(kind, seen.round.is_some());
         self.control(ack, settings)
     }
 
@@ -206,7 +225,6 @@ impl Zeta {
     /// The kernel found that a reduction was unnecessary and takes its marks back.
     pub fn on_undo(&mut self) -> u32 {
         self.restraint.lift();
-        self.path.resync();
         self.cwnd
     }
 
@@ -243,8 +261,8 @@ impl Zeta {
     fn kind(&self) -> Kind {
         match self.phase {
             Phase::Startup { .. } | Phase::Up { .. } => Kind::High,
+            Phase::Drain { .. } | Phase::Verify(_) | Phase::Judge { queued: true, .. } => Kind::Low,
             Phase::Settle { .. } | Phase::Cruise { .. } | Phase::Judge { .. } => Kind::Cruise,
-            Phase::Drain { .. } | Phase::Verify(_) => Kind::Low,
         }
     }
 
@@ -259,6 +277,9 @@ impl Zeta {
                     Verdict::Grow => self.phase = Phase::Startup { search, gain_q8 },
                     Verdict::Full => self.phase = Phase::Settle { overrun: false },
                     Verdict::Overrun => {
+                        if gain_q8 == REGROWTH_GAIN_Q8 {
+                            self.schedule.overrun();
+                        }
                         if let Some(implied) = self.path.implied(ack, settings) {
                             self.path.capacity.reset(implied);
                         }
@@ -276,7 +297,7 @@ impl Zeta {
                     self.drain();
                 }
             }
-            Phase::Drain { gain_q8, rounds, queue_us } => self.step_drain(ack, settings, seen, gain_q8, rounds, queue_us),
+            Phase::Drain { gain_q8, rounds, low_us } => self.step_drain(ack, settings, seen, gain_q8, rounds, low_us),
             Phase::Cruise { rounds, since_us } => self.step_cruise(ack, settings, seen, rounds, since_us),
             Phase::Up {
                 before,
@@ -284,7 +305,12 @@ impl Zeta {
                 rounds,
                 tally,
             } => self.step_up(ack, seen, (before, gain_q8, rounds, tally)),
-            Phase::Judge { before, gain_q8, tally } => self.step_judge(ack, settings, seen, (before, gain_q8, tally)),
+            Phase::Judge {
+                before,
+                gain_q8,
+                tally,
+                queued,
+            } => self.step_judge(ack, settings, seen, (before, gain_q8, tally, queued)),
             Phase::Verify(test) => self.step_verify(ack, settings, seen, test),
         }
     }
@@ -292,6 +318,9 @@ impl Zeta {
     /// Feeds a finished round to the loss model.
     fn learn(&mut self, round: &Round, seen: &Observation) {
         let total = round.delivered.saturating_add(round.lost);
+        if round.kind == Kind::Low && !self.path.was_loaded(round) {
+            self.path.loss.learn_dispersion(round.lost, total);
+        }
         if seen.excess || matches!(self.phase, Phase::Startup { .. } | Phase::Verify(_)) {
             return;
         }
@@ -311,12 +340,16 @@ impl Zeta {
 
     fn step_cruise(&mut self, ack: &Ack, settings: &Settings, seen: &Observation, rounds: u8, since_us: u64) {
         if seen.excess {
-            self.verify(ack, settings);
+            self.verify(ack, settings, false);
             return;
         }
         let Some(round) = seen.round else {
             return;
         };
+        if self.path.loss.is_cruise_excess() {
+            self.verify(ack, settings, true);
+            return;
+        }
         let rounds = rounds.saturating_add(1);
         self.ignore_queue = self.ignore_queue.saturating_sub(1);
         if self.standing_queue(&round) && self.ignore_queue == 0 && !settings.max_tx {
@@ -329,7 +362,7 @@ impl Zeta {
             self.phase = Phase::Drain {
                 gain_q8: DRAIN_DEEP_Q8,
                 rounds: 0,
-                queue_us: 0,
+                low_us: 0,
             };
             return;
         }
@@ -371,7 +404,12 @@ impl Zeta {
             tally.add(&round);
         }
         self.phase = if rounds >= self.probe_rounds(ack.mss) {
-            Phase::Judge { before, gain_q8, tally }
+            Phase::Judge {
+                before,
+                gain_q8,
+                tally,
+                queued: false,
+            }
         } else {
             Phase::Up {
                 before,
@@ -387,18 +425,20 @@ impl Zeta {
         ack: &Ack,
         settings: &Settings,
         seen: &Observation,
-        (before, gain_q8, mut tally): (u64, u32, Tally),
+        (before, gain_q8, mut tally, queued): (u64, u32, Tally, bool),
     ) {
         if seen.excess {
             self.overrun();
             return;
         }
-        if seen.queued && self.ignore_queue == 0 {
-            self.schedule.harmless();
-            self.drain();
-            return;
-        }
+        let queued = queued || (seen.queued && self.ignore_queue == 0);
         let Some(round) = seen.round else {
+            self.phase = Phase::Judge {
+                before,
+                gain_q8,
+                tally,
+                queued,
+            };
             return;
         };
         tally.add(&round);
@@ -412,21 +452,26 @@ impl Zeta {
         };
         let got = self.path.sent_bound(got);
         let step = gain_q8.saturating_sub(Q8);
-        if round.app_limited || got <= before {
-            self.drain();
-            return;
+        // More sent, as much more delivered: the bottleneck was not busy, whatever the round-trip times say.
+        let found = got >= gain(before, Q8.saturating_add(step.saturating_mul(5) / 8));
+        if !round.app_limited && (found || !queued) {
+            self.path.capacity.raise(got);
         }
-        self.schedule.harmless();
-        // Nothing queues, so what went through is the least the path can carry.
-        self.path.capacity.raise(got);
-        if got >= gain(before, Q8.saturating_add(step.saturating_mul(5) / 8)) {
-            self.schedule.reset();
+        if !found || queued || round.app_limited {
+            self.schedule.harmless();
+            self.drain();
+        } else if self.schedule.may_regrow() {
             self.phase = Phase::Startup {
                 search: Startup::new(false),
                 gain_q8: REGROWTH_GAIN_Q8,
             };
         } else {
-            self.drain();
+            self.phase = Phase::Up {
+                before: self.path.capacity.get(),
+                gain_q8: self.schedule.gain(settings),
+                rounds: 0,
+                tally: Tally::default(),
+            };
         }
     }
 
@@ -437,10 +482,10 @@ impl Zeta {
         seen: &Observation,
         gain_q8: u32,
         rounds: u8,
-        queue_us: u32,
+        mut low_us: u32,
     ) {
         if seen.excess && self.path.rounds.resolving() != Kind::High {
-            self.verify(ack, settings);
+            self.verify(ack, settings, false);
             return;
         }
         let mut rounds = rounds;
@@ -449,11 +494,24 @@ impl Zeta {
             if self.standing_queue(&round) && !round.slowed {
                 self.busy(&round, ack, settings);
             }
+            if round.kind == Kind::Low && self.standing_queue(&round) {
+                let min = round.min_rtt_us.unwrap_or(0);
+                let expected = gain(u64::from(low_us), Q8.saturating_sub(gain_q8));
+                let fell = u64::from(low_us.saturating_sub(min)).saturating_mul(FLAT_SHARE);
+                let overrun = self.path.loss.is_surplus(round.lost, round.delivered.saturating_add(round.lost));
+                if low_us != 0 && fell < expected && !overrun {
+                    // A queue that neither reacts to a drain nor overflows is none: the path has become longer.
+                    self.path.rtt.rebase(min);
+                    self.cruise(ack.now_us);
+                    return;
+                }
+                low_us = min;
+            }
         }
         self.phase = Phase::Drain {
             gain_q8,
             rounds,
-            queue_us,
+            low_us,
         };
         let deep = gain_q8 <= DRAIN_DEEP_Q8;
         let bdp = self.path.bdp(ack.mss);
@@ -487,9 +545,17 @@ impl Zeta {
             return;
         }
         if !self.path.loss.is_excess(lost, total) {
-            // Gone with the overload: it was our doing.
+            // Gone: with the overload, or because it was a burst. Only if it comes back was it our doing.
             self.path.loss.add_low(lost, total);
             self.path.loss.discard_cruise();
+            let again = ack.now_us < self.suspect_until_us;
+            let span = u64::from(ack.srtt_us)
+                .saturating_mul(SUSPECT_ROUNDS)
+                .max(mul_div(SUSPECT_BYTES, 1_000_000, test.before));
+            self.suspect_until_us = ack.now_us.saturating_add(span);
+            if !again && !test.lasting && !seen.loaded {
+                self.path.capacity.reset(test.before);
+            }
             self.cruise(ack.now_us);
             return;
         }
@@ -514,6 +580,7 @@ impl Zeta {
         self.phase = Phase::Verify(Verify {
             before: test.before,
             tally: Tally::default(),
+            lasting: test.lasting,
             steps: test.steps.saturating_add(1),
             rounds: 0,
         });
@@ -543,7 +610,7 @@ impl Zeta {
     }
 
     /// Excess loss: take the delivered part for the capacity and go below it.
-    fn verify(&mut self, ack: &Ack, settings: &Settings) {
+    fn verify(&mut self, ack: &Ack, settings: &Settings, lasting: bool) {
         let before = self.path.capacity.get();
         if let Some(implied) = self.path.implied(ack, settings) {
             if implied < before && !ack.is_app_limited {
@@ -553,13 +620,14 @@ impl Zeta {
         self.phase = Phase::Verify(Verify {
             before,
             tally: Tally::default(),
+            lasting,
             steps: 0,
             rounds: 0,
         });
     }
 
     fn drain(&mut self) {
-        let queue_us = self.path.rtt.queue();
+        let queue_us = self.path.rtt.queue().saturating_sub(self.path.rtt.noise());
         let base = self.path.rtt.base().unwrap_or(1).max(1);
         // base / (base + queue): what empties the queue in about one round.
         let fit = low32(mul_div(
@@ -570,7 +638,7 @@ impl Zeta {
         self.phase = Phase::Drain {
             gain_q8: fit.clamp(DRAIN_MIN_Q8, DRAIN_MAX_Q8),
             rounds: 0,
-            queue_us,
+            low_us: 0,
         };
     }
 
@@ -593,6 +661,7 @@ impl Zeta {
     fn control(&mut self, ack: &Ack, settings: &Settings) -> Control {
         let capacity = self.path.capacity.get();
         let pacing_gain = match self.phase {
+            Phase::Judge { queued: true, .. } => DRAIN_MAX_Q8,
             Phase::Settle { .. } | Phase::Cruise { .. } | Phase::Judge { .. } => Q8,
             Phase::Startup { gain_q8, .. } | Phase::Drain { gain_q8, .. } | Phase::Up { gain_q8, .. } => gain_q8,
             Phase::Verify(_) => VERIFY_GAIN_Q8,
