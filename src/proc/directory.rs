@@ -88,6 +88,7 @@ impl Directory {
 
     /// Lets the module obey new settings of sockets that it already has.
     pub(super) fn review(&self) {
+        adoption::settings_changed(&self.state);
         adoption::review(&self.state);
     }
 

@@ -29,7 +29,7 @@ pub(crate) enum Review {
 impl<A: Algorithm> Control<A> {
     /// Looks at each adopted socket under its lock, once, and hands back those
     /// for which `judge` says so. Skips sockets that a process has locked this
-    /// very moment. Returns how many it handed back.
+    /// very moment. Returns how many it skipped.
     ///
     /// Context: process, sleeps; `judge` is called with BH off and must not.
     /// Sockets adopted meanwhile may be missed: stop adopting first.
@@ -38,9 +38,9 @@ impl<A: Algorithm> Control<A> {
     }
 
     fn walk(&self, busy: Busy, mut judge: impl FnMut(&mut A) -> Review) -> u32 {
-        let mut handed_back = 0u32;
+        let mut skipped = 0u32;
         if self.ready.load(Acquire) == 0 {
-            return handed_back;
+            return skipped;
         }
         for shard in &self.shards {
             // Rotating the list visits each entry once without holding its lock.
@@ -54,44 +54,40 @@ impl<A: Algorithm> Control<A> {
                 // socket is locked while it is looked at, a full TCP socket as it was adopted.
                 unsafe {
                     if c::appex_sock_trylock_bh(sk) {
-                        let done = self.review_one(sk, &mut judge);
+                        self.review_one(sk, &mut judge);
                         c::appex_sock_unlock_bh(sk);
-                        handed_back = handed_back.saturating_add(u32::from(done));
                     } else if busy == Busy::Wait {
                         c::appex_lock_sock(sk);
-                        let done = self.review_one(sk, &mut judge);
+                        self.review_one(sk, &mut judge);
                         c::release_sock(sk);
-                        handed_back = handed_back.saturating_add(u32::from(done));
+                    } else {
+                        skipped = skipped.saturating_add(1);
                     }
                     c::appex_sock_put(sk);
                 }
             }
         }
-        handed_back
+        skipped
     }
 
     /// # Safety
     ///
     /// `sk` is a full TCP socket locked by this context.
-    unsafe fn review_one(
-        &self,
-        sk: *mut c::sock,
-        judge: &mut impl FnMut(&mut A) -> Review,
-    ) -> bool {
+    unsafe fn review_one(&self, sk: *mut c::sock, judge: &mut impl FnMut(&mut A) -> Review) {
         if !self.uses_us(sk) {
-            return false;
+            return;
         }
         // SAFETY: Our ops, locked: the area is a `Private<A>`.
         let record = unsafe { (*private::<A>(sk)).record };
         if record.is_null() {
-            return false;
+            return;
         }
         // SAFETY: A record lives until `release`, which needs the lock that is held; so do these
         // fields. No reference to the whole record: its list node changes under the shard's lock.
         let keep =
             unsafe { (*record).saved.is_none() || judge(&mut (*record).algorithm) == Review::Keep };
         if keep {
-            return false;
+            return;
         }
         // SAFETY: Promised by the caller; the ops are ours.
         unsafe { self.release(sk) };
@@ -104,7 +100,6 @@ impl<A: Algorithm> Control<A> {
                 init(sk);
             }
         }
-        true
     }
 
     fn shard_len(&self, shard: &Shard) -> u32 {
@@ -152,15 +147,14 @@ impl<A: Algorithm> Control<A> {
     /// Gives every adopted socket back. Adopting must have stopped.
     ///
     /// Context: process, sleeps.
-    pub(crate) fn hand_back_all(&self) -> u32 {
+    pub(super) fn hand_back_all(&self) {
         // First without waiting, so that a socket that somebody sits on does not keep the others.
-        let mut total = self.walk(Busy::Skip, |_| Review::HandBack);
+        self.walk(Busy::Skip, |_| Review::HandBack);
         while self.adopted() > 0 {
             // What is not found on the lists is being destroyed by its owner this very moment.
             // SAFETY: Process context.
             unsafe { c::synchronize_rcu() };
-            total = total.saturating_add(self.walk(Busy::Wait, |_| Review::HandBack));
+            self.walk(Busy::Wait, |_| Review::HandBack);
         }
-        total
     }
 }
