@@ -75,7 +75,10 @@ impl BaseRtt {
         if self.last_rtt_us != 0 {
             // EWMA of 1/16, as the kernel's own jitter of RTP: about one loss event's worth of samples.
             let step = rtt.abs_diff(self.last_rtt_us).saturating_sub(self.grain_us);
-            self.jitter_q4 = self.jitter_q4.saturating_sub(self.jitter_q4 / 16).saturating_add(step);
+            self.jitter_q4 = self
+                .jitter_q4
+                .saturating_sub(self.jitter_q4 / 16)
+                .saturating_add(step);
         }
         self.last_rtt_us = rtt;
         // A thirty-second above the base still counts as having seen it.
@@ -120,7 +123,9 @@ impl BaseRtt {
     /// jitter a short-term minimum lies up to two mean differences above the long-term one.
     pub(super) fn noise(&self) -> u32 {
         let base = self.base().unwrap_or(0);
-        (self.jitter_q4 / 8).saturating_add(self.drift_q3 / 4).min(base / 2)
+        (self.jitter_q4 / 8)
+            .saturating_add(self.drift_q3 / 4)
+            .min(base / 2)
     }
 
     /// Tells how long the bottleneck takes for two packets, which one delayed ACK covers.
@@ -191,9 +196,7 @@ impl BaseRtt {
     /// 2 ms (timer and GSO granularity), above the noise floor.
     pub(super) fn threshold(&self) -> u32 {
         let base = self.base().unwrap_or(0);
-        (base / 8)
-            .max(2_000)
-            .saturating_add(self.noise())
+        (base / 8).max(2_000).saturating_add(self.noise())
     }
 }
 

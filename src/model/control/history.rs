@@ -53,7 +53,12 @@ impl History {
     /// Packets lost since the delivery counter stood at `delivered`, given the counters now.
     ///
     /// `None` when that is further back than the ring reaches.
-    pub(super) fn lost_since(&self, delivered: u32, delivered_now: u32, lost_now: u32) -> Option<u32> {
+    pub(super) fn lost_since(
+        &self,
+        delivered: u32,
+        delivered_now: u32,
+        lost_now: u32,
+    ) -> Option<u32> {
         let mut later = Mark {
             delivered: delivered_now,
             lost: lost_now,
@@ -68,7 +73,8 @@ impl History {
                 let span = later.delivered.wrapping_sub(mark.delivered);
                 let into = delivered.wrapping_sub(mark.delivered).min(span);
                 let lost = later.lost.wrapping_sub(mark.lost);
-                let before = super::math::mul_div(u64::from(lost), u64::from(into), u64::from(span.max(1)));
+                let before =
+                    super::math::mul_div(u64::from(lost), u64::from(into), u64::from(span.max(1)));
                 let at = mark.lost.wrapping_add(super::math::low32(before));
                 return Some(lost_now.wrapping_sub(at));
             }

@@ -71,8 +71,14 @@ impl LossSplit {
         let p = u64::from(p_q16);
         let kept = u64::from(Q16.saturating_sub(p_q16));
         // n p (1-p) in packets, times 16 to keep small numbers.
-        let variance_q4 = (u64::from(total).saturating_mul(p) >> 16).saturating_mul(16).saturating_mul(kept) >> 16;
-        let spread_q4 = variance_q4.max(4).saturating_mul(u64::from(self.dispersion_q4)) >> 4;
+        let variance_q4 = (u64::from(total).saturating_mul(p) >> 16)
+            .saturating_mul(16)
+            .saturating_mul(kept)
+            >> 16;
+        let spread_q4 = variance_q4
+            .max(4)
+            .saturating_mul(u64::from(self.dispersion_q4))
+            >> 4;
         let three_sigma = (spread_q4.saturating_mul(9) >> 4).isqrt();
         // Two bursts of the typical size are never evidence.
         low32(three_sigma).saturating_add(self.dispersion_q4 >> 3)
@@ -136,7 +142,10 @@ impl LossSplit {
     pub(super) fn is_surplus(&self, lost: u32, total: u32) -> bool {
         let p = self.random();
         let expected = low32(u64::from(total).saturating_mul(u64::from(p)) >> 16);
-        let sigma = self.scatter(p, total).saturating_sub(self.dispersion_q4 >> 3) / 3;
+        let sigma = self
+            .scatter(p, total)
+            .saturating_sub(self.dispersion_q4 >> 3)
+            / 3;
         lost > expected.saturating_add(sigma)
     }
 
@@ -182,7 +191,11 @@ impl LossSplit {
         )
         .min(DISPERSION_MAX_Q4);
         // EWMA of 1/8, because the index of a single round scatters by itself; upwards of 1/4: a burst is rare and says much.
-        let (keep, share) = if index_q4 > self.dispersion_q4 { (3, 4) } else { (7, 8) };
+        let (keep, share) = if index_q4 > self.dispersion_q4 {
+            (3, 4)
+        } else {
+            (7, 8)
+        };
         self.dispersion_q4 = (self.dispersion_q4.saturating_mul(keep))
             .saturating_add(index_q4)
             .checked_div(share)

@@ -42,7 +42,10 @@ pub(super) fn rate(packets: u32, mss: u32, interval_us: u32) -> u64 {
 
 /// Packets of `mss` bytes that `rate` moves in `span_us`, rounded up.
 pub(super) fn packets(rate: u64, span_us: u64, mss: u32) -> u32 {
-    let bytes = rate.saturating_mul(span_us).checked_div(1_000_000).unwrap_or(0);
+    let bytes = rate
+        .saturating_mul(span_us)
+        .checked_div(1_000_000)
+        .unwrap_or(0);
     let mss = u64::from(mss.max(1));
     low32(
         bytes

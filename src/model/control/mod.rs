@@ -12,15 +12,20 @@
 mod aggregation;
 mod base_rtt;
 mod capacity;
+mod drain;
 mod history;
 mod loss;
 mod math;
+mod output;
 mod path;
+mod phase;
 mod probe;
 mod recovery;
 mod rounds;
 mod startup;
+mod steady;
 mod types;
+mod verify;
 mod zeta;
 
 #[cfg(test)]

@@ -123,7 +123,8 @@ impl Path {
 
         let (got, missing) = self.rounds.so_far(ack.delivered, ack.lost);
         let total = got.saturating_add(missing);
-        let mut excess = ack.losses != 0 && total >= JUDGE_PACKETS && self.loss.is_excess(missing, total);
+        let mut excess =
+            ack.losses != 0 && total >= JUDGE_PACKETS && self.loss.is_excess(missing, total);
 
         let round = ack.sample.and_then(|_| {
             self.rounds.update(
@@ -139,7 +140,11 @@ impl Path {
         if let Some(round) = round {
             self.aggregation.round();
             let steady = round.kind == Kind::Cruise && self.last_kind == Kind::Cruise;
-            let grain = mul_div(u64::from(ack.mss).saturating_mul(2), 1_000_000, self.capacity.get());
+            let grain = mul_div(
+                u64::from(ack.mss).saturating_mul(2),
+                1_000_000,
+                self.capacity.get(),
+            );
             self.rtt.set_grain(low32(grain));
             self.rtt.note_round(round.min_rtt_us, steady);
             self.last_kind = round.kind;
@@ -167,7 +172,11 @@ impl Path {
         let lost = self
             .history
             .lost_since(ack.prior_delivered, ack.delivered, ack.lost)?;
-        let left = rate(sample.delivered.saturating_add(lost), ack.mss, sample.interval_us);
+        let left = rate(
+            sample.delivered.saturating_add(lost),
+            ack.mss,
+            sample.interval_us,
+        );
         Some(self.sent_bound(left))
     }
 
@@ -180,7 +189,14 @@ impl Path {
 
     /// Mean send-side rate of delivered and lost packets over a span: both counted while the loss is within the random rate,
     /// otherwise what the delivered part implies.
-    pub(super) fn mean_rate(&self, delivered: u32, lost: u32, span_us: u32, mss: u32, settings: &Settings) -> u64 {
+    pub(super) fn mean_rate(
+        &self,
+        delivered: u32,
+        lost: u32,
+        span_us: u32,
+        mss: u32,
+        settings: &Settings,
+    ) -> u64 {
         let total = delivered.saturating_add(lost);
         if settings.track_random_loss && !self.loss.is_excess(lost, total) {
             self.sent_bound(rate(total, mss, span_us))
@@ -217,7 +233,8 @@ impl Path {
             self.last_wnd.min(ack.snd_wnd_bytes)
         };
         self.last_wnd = ack.snd_wnd_bytes;
-        let used = u64::from(ack.prior_in_flight.saturating_add(2)).saturating_mul(u64::from(ack.mss));
+        let used =
+            u64::from(ack.prior_in_flight.saturating_add(2)).saturating_mul(u64::from(ack.mss));
         if low32(used) >= wnd.saturating_sub(wnd / 8) {
             self.rwnd_limited = true;
         }

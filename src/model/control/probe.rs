@@ -6,7 +6,6 @@
 //! buffers, policers); probes that find room are followed by exponential growth at once.
 
 use super::math::Q8;
-use super::types::Settings;
 
 /// Normal probe: an eighth above. It builds at most an eighth of a round trip of queue, half the latency goal, and is well
 /// above the noise of the capacity filter.
@@ -36,9 +35,9 @@ impl Schedule {
         Self { failures: 0 }
     }
 
-    /// Gain of the next probe.
-    pub(super) fn gain(&self, settings: &Settings) -> u32 {
-        let full = if settings.max_tx { GAIN_MAX_Q8 } else { GAIN_Q8 };
+    /// Gain of the next probe; larger in maximum-transmit mode.
+    pub(super) fn gain(&self, max_tx: bool) -> u32 {
+        let full = if max_tx { GAIN_MAX_Q8 } else { GAIN_Q8 };
         let step = full.saturating_sub(Q8) >> self.failures.min(8);
         Q8.saturating_add(step).max(GAIN_MIN_Q8)
     }
@@ -46,7 +45,9 @@ impl Schedule {
     /// Rounds to cruise before the next probe. `now_us` spreads flows of one origin apart.
     pub(super) fn cruise_rounds(&self, now_us: u64) -> u8 {
         let spread = u8::try_from((now_us >> 4) % 3).unwrap_or(0);
-        let rounds = CRUISE_ROUNDS.checked_shl(u32::from(self.failures)).unwrap_or(CRUISE_ROUNDS_MAX);
+        let rounds = CRUISE_ROUNDS
+            .checked_shl(u32::from(self.failures))
+            .unwrap_or(CRUISE_ROUNDS_MAX);
         rounds.min(CRUISE_ROUNDS_MAX).saturating_add(spread)
     }
 

@@ -6,8 +6,6 @@
 //! came back, so the path may be gone or changed. The window restarts small and quadruples each round trip; as the
 //! capacity is remembered the path is full again after a few rounds, and a spurious timeout is undone at once.
 
-use super::math::not_after;
-
 /// Window with which a timeout is answered, packets: the kernel's own allowance for a restart.
 const RESTART: u32 = 4;
 
@@ -15,14 +13,12 @@ const RESTART: u32 = 4;
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Restraint {
     bound: Option<u32>,
-    round_end: u32,
 }
 
 impl Restraint {
     /// A timeout fired with `in_flight` packets left after marking.
-    pub(super) fn on_rto(&mut self, in_flight: u32, delivered: u32) {
+    pub(super) fn on_rto(&mut self, in_flight: u32) {
         self.bound = Some(in_flight.saturating_add(RESTART));
-        self.round_end = delivered;
     }
 
     /// The timeout was spurious, or recovery is complete.
@@ -43,10 +39,5 @@ impl Restraint {
         }
         self.bound = Some(bound);
         bound
-    }
-
-    /// True while a timeout is being repaired.
-    pub(super) fn active(&self, delivered: u32) -> bool {
-        self.bound.is_some() && not_after(self.round_end, delivered)
     }
 }

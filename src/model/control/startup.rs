@@ -84,9 +84,12 @@ impl Startup {
             }
         } else {
             // More sent, no more delivered: even a moderate surplus of losses (1/32) is our doing then.
-            let expected = low32(u64::from(total).saturating_mul(u64::from(path.loss.random())) >> 16);
+            let expected =
+                low32(u64::from(total).saturating_mul(u64::from(path.loss.random())) >> 16);
             if !round.app_limited && !seen.rwnd_limited {
-                if round.lost > expected.saturating_add((total / 32).max(4)) && path.loss.is_surplus(round.lost, total) {
+                if round.lost > expected.saturating_add((total / 32).max(4))
+                    && path.loss.is_surplus(round.lost, total)
+                {
                     return Verdict::Overrun;
                 }
                 self.flat = self.flat.saturating_add(1);

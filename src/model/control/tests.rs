@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Unit tests of the estimators, and the controller under hostile input. Whole connections are simulated in `tests/sim`.
+
+use super::base_rtt::BaseRtt;
+use super::capacity::Capacity;
+use super::history::History;
+use super::loss::LossSplit;
+use super::math::{inflate, mul_div, packets, rate, share, Q16};
+use super::probe::Schedule;
+use super::recovery::Restraint;
+use super::rounds::{Kind, Rounds};
+use super::types::{Ack, CaState, RateSample, Settings, Start};
+use super::zeta::Zeta;
+
+const MSS: u32 = 1448;
+
+#[test]
+fn arithmetic_survives_its_extremes() {
+    assert_eq!(mul_div(5, 7, 0), 0);
+    assert_eq!(mul_div(u64::MAX, 2, 2), u64::MAX / 2);
+    assert_eq!(rate(u32::MAX, u32::MAX, 1), u64::MAX);
+    assert_eq!(rate(10, MSS, 0), 0);
+    assert_eq!(packets(0, 1_000_000, 0), 0);
+    assert_eq!(share(3, 0), 0);
+    // All lost: the factor stays at ten.
+    assert_eq!(inflate(1000, Q16), 10_000);
+}
+
+#[test]
+fn rate_and_packets_are_inverse() {
+    // 100 packets in 100 ms are 1,448,000 bytes per second.
+    let r = rate(100, MSS, 100_000);
+    assert_eq!(r, 1_448_000);
+    assert_eq!(packets(r, 100_000, MSS), 100);
+}
+
+#[test]
+fn history_interpolates_losses_between_marks() {
+    let mut history = History::default();
+    // Marks an eighth of 80 ms apart: 100 delivered and 10 lost between them.
+    for i in 0..5u32 {
+        history.note(u64::from(i) * 10_000, 80_000, i * 100, i * 10);
+    }
+    assert_eq!(history.lost_since(300, 400, 40), Some(10));
+    assert_eq!(history.lost_since(350, 400, 40), Some(5));
+    assert_eq!(history.lost_since(400, 420, 43), Some(3));
+    history.clear();
+    assert_eq!(history.lost_since(300, 400, 40), None);
+}
+
+#[test]
+fn history_survives_counters_that_wrap() {
+    let mut history = History::default();
+    let base = u32::MAX - 50;
+    history.note(0, 80_000, base, u32::MAX - 1);
+    history.note(10_000, 80_000, base.wrapping_add(100), 8);
+    assert_eq!(
+        history.lost_since(base, base.wrapping_add(100), 8),
+        Some(10)
+    );
+}
+
+#[test]
+fn base_rtt_forgets_after_its_window_and_follows_a_rebase() {
+    let mut rtt = BaseRtt::new(0, Some(50_000));
+    assert_eq!(rtt.base(), Some(50_000));
+    let mut now = 0;
+    while now < 13_000_000 {
+        now += 10_000;
+        rtt.update(now, 70_000);
+    }
+    assert_eq!(rtt.base(), Some(70_000));
+    rtt.rebase(90_000);
+    assert_eq!(rtt.base(), Some(90_000));
+    rtt.update(now, 80_000);
+    assert_eq!(rtt.base(), Some(80_000));
+}
+
+#[test]
+fn a_queue_is_seen_on_a_quiet_path_and_not_in_jitter() {
+    let mut quiet = BaseRtt::new(0, Some(40_000));
+    let mut jittery = BaseRtt::new(0, Some(40_000));
+    for i in 0..400u64 {
+        quiet.update(i * 1_000, 48_000);
+        // Alternates by 12 ms: its minimum is also 8 ms above the base.
+        jittery.update(i * 1_000, if i % 2 == 0 { 48_000 } else { 60_000 });
+    }
+    // 40/8 = 5 ms is the threshold without noise.
+    assert!(quiet.queue() > quiet.threshold());
+    assert!(jittery.queue() <= jittery.threshold());
+}
+
+#[test]
+fn random_loss_is_not_an_excess_and_overload_is() {
+    let mut loss = LossSplit::new();
+    for _ in 0..20 {
+        loss.add_low(10, 100);
+        loss.learn_dispersion(10, 100);
+    }
+    assert!(loss.random().abs_diff(Q16 / 10) < Q16 / 100);
+    // 830 packets a round, 10 %: 83 expected, standard deviation 8.6.
+    assert!(!loss.is_excess(100, 830));
+    assert!(loss.is_excess(166, 830));
+}
+
+#[test]
+fn nothing_is_an_excess_before_anything_is_known() {
+    assert!(!LossSplit::new().is_excess(500, 1000));
+}
+
+#[test]
+fn loss_while_cruising_does_not_raise_the_random_rate() {
+    let mut loss = LossSplit::new();
+    for _ in 0..10 {
+        loss.add_low(1, 100);
+    }
+    for _ in 0..50 {
+        loss.add_cruise(20, 100);
+    }
+    // One percent, plus one standard deviation of 10 among 1000.
+    assert!(loss.random() < Q16 / 50);
+    assert!(loss.is_cruise_excess());
+}
+
+#[test]
+fn compensation_is_bounded() {
+    let mut loss = LossSplit::new();
+    for _ in 0..20 {
+        loss.restart(95, 100);
+    }
+    assert!(loss.random() <= Q16 * 6 / 10);
+}
+
+#[test]
+fn capacity_ignores_measurements_that_only_confirm_it() {
+    let mut capacity = Capacity::default();
+    capacity.raise(1_000_000);
+    capacity.measured(990_000);
+    assert_eq!(capacity.get(), 1_000_000);
+    capacity.measured(800_000);
+    assert_eq!(capacity.get(), 800_000);
+    capacity.reset(0);
+    assert_eq!(capacity.get(), 800_000);
+}
+
+#[test]
+fn a_round_ends_when_a_packet_sent_in_it_is_acknowledged() {
+    let mut rounds = Rounds::new(0, 0, 0);
+    assert!(rounds.update(100, 0, 10, 1, Some(100), false).is_some());
+    rounds.mark(Kind::Low, true);
+    assert!(rounds.update(150, 5, 15, 1, Some(90), false).is_none());
+    let round = rounds.update(200, 10, 20, 3, Some(110), false);
+    let round = round.expect("sent after ten were delivered");
+    assert_eq!((round.delivered, round.lost, round.span_us), (10, 2, 100));
+    assert_eq!(round.min_rtt_us, Some(90));
+    rounds.mark(Kind::Cruise, true);
+    let next = rounds.update(300, 20, 30, 3, None, false).expect("next");
+    assert_eq!(next.kind, Kind::Low);
+}
+
+#[test]
+fn a_round_with_any_packet_sent_high_is_not_a_low_one() {
+    let mut rounds = Rounds::new(0, 0, 0);
+    rounds.update(100, 0, 10, 0, None, false);
+    rounds.mark(Kind::High, true);
+    rounds.mark(Kind::Low, false);
+    rounds.update(200, 10, 20, 0, None, false);
+    rounds.mark(Kind::Low, true);
+    let round = rounds.update(300, 20, 30, 0, None, false).expect("third");
+    assert_eq!(round.kind, Kind::High);
+    assert!(round.slowed);
+}
+
+#[test]
+fn probes_that_overrun_become_smaller_and_rarer() {
+    let mut schedule = Schedule::new();
+    let (gain, pause) = (schedule.gain(false), schedule.cruise_rounds(0));
+    schedule.overrun();
+    schedule.overrun();
+    assert!(schedule.gain(false) < gain);
+    assert!(schedule.cruise_rounds(0) > pause);
+    assert!(!schedule.may_regrow());
+    schedule.harmless();
+    schedule.harmless();
+    assert_eq!(schedule.gain(false), gain);
+    assert!(schedule.gain(true) > gain);
+}
+
+#[test]
+fn the_window_quadruples_after_a_timeout() {
+    let mut restraint = Restraint::default();
+    restraint.on_rto(0);
+    assert_eq!(restraint.bound(1000, 4), 16);
+    assert_eq!(restraint.bound(1000, 16), 64);
+    assert_eq!(restraint.bound(60, 0), 60);
+    assert_eq!(restraint.bound(1000, 0), 1000);
+}
+
+fn start() -> Start {
+    Start {
+        now_us: 1_000_000,
+        cwnd: 22,
+        mss: MSS,
+        srtt_us: Some(100_000),
+        delivered: 0,
+        lost: 0,
+    }
+}
+
+/// SplitMix64.
+fn next(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut z = *state;
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// A number that is often one of the nasty ones.
+fn nasty(state: &mut u64) -> u32 {
+    let value = next(state);
+    match value % 5 {
+        0 => 0,
+        1 => 1,
+        2 => u32::MAX,
+        3 => (value >> 32) as u32,
+        _ => (value >> 50) as u32,
+    }
+}
+
+#[test]
+fn any_input_gives_a_usable_decision() {
+    for seed in 0..200u64 {
+        let mut state = seed;
+        let settings = Settings {
+            max_tx: seed % 3 == 0,
+            conserv_mode: seed % 2 == 0,
+            track_random_loss: seed % 5 != 0,
+            half_cwnd_loss_rate_shift: nasty(&mut state),
+            max_rate: u64::from(nasty(&mut state)),
+            max_cwnd: nasty(&mut state),
+            ..Settings::default()
+        };
+        let mut zeta = Zeta::new(&start(), &settings);
+        for _ in 0..500 {
+            let s = &mut state;
+            let ack = Ack {
+                now_us: if next(s) % 50 == 0 {
+                    u64::MAX
+                } else {
+                    next(s) >> 20
+                },
+                rtt_us: (next(s) % 3 != 0).then(|| nasty(s)),
+                delivered: nasty(s),
+                prior_delivered: nasty(s),
+                sample: (next(s) % 4 != 0).then(|| RateSample {
+                    delivered: nasty(s),
+                    interval_us: nasty(s),
+                    snd_interval_us: nasty(s),
+                    rcv_interval_us: nasty(s),
+                }),
+                acked_sacked: nasty(s),
+                losses: nasty(s),
+                lost: nasty(s),
+                prior_in_flight: nasty(s),
+                in_flight: nasty(s),
+                is_app_limited: next(s) % 2 == 0,
+                is_retrans: false,
+                is_ack_delayed: next(s) % 2 == 0,
+                cwnd: nasty(s),
+                cwnd_clamp: nasty(s),
+                mss: nasty(s),
+                srtt_us: nasty(s),
+                rttvar_us: nasty(s),
+                ca_state: CaState::Loss,
+                is_cwnd_limited: true,
+                snd_wnd_bytes: nasty(s),
+                packets_out: nasty(s),
+                reordering: nasty(s),
+                delivered_ce: 0,
+                total_retrans: 0,
+                data_segs_out: 0,
+                max_pacing_rate: next(s),
+            };
+            let control = zeta.on_ack(&ack, &settings);
+            assert!(control.cwnd >= 1 && control.pacing_rate >= 1);
+            match next(s) % 20 {
+                0 => zeta.on_rto(nasty(s), nasty(s)),
+                1 => assert!(zeta.on_undo() >= 1),
+                2 => zeta.on_restart_from_idle(next(s)),
+                _ => assert!(zeta.ssthresh(nasty(s), &settings) >= 2),
+            }
+        }
+    }
+}
+
+#[test]
+fn the_first_window_is_paced_over_half_a_round_trip() {
+    let settings = Settings::default();
+    let control = Zeta::new(&start(), &settings).initial(&start(), u64::MAX);
+    assert_eq!(control.cwnd, 22);
+    // 22 packets in 50 ms.
+    assert_eq!(control.pacing_rate, 22 * 1448 * 20);
+}
+
+#[test]
+fn state_stays_small() {
+    // Half a kilobyte a flow leaves room for the rest of its record in one kilobyte.
+    assert!(
+        core::mem::size_of::<Zeta>() <= 768,
+        "{}",
+        core::mem::size_of::<Zeta>()
+    );
+}

@@ -200,6 +200,6 @@ pub struct Info {
     pub random_loss_q16: u32,
     /// Queue delay, microseconds.
     pub queue_us: u32,
-    /// Decisions so far that changed the estimate, for debugging.
-    pub debug: u32,
+    /// Queue delay from which on a standing queue is believed, microseconds.
+    pub queue_threshold_us: u32,
 }

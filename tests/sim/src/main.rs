@@ -53,7 +53,12 @@ struct Queue(BinaryHeap<Event>, u64);
 impl Queue {
     fn add(&mut self, at: f64, flow: usize, what: What) {
         self.1 += 1;
-        self.0.push(Event { at, seq: self.1, flow, what });
+        self.0.push(Event {
+            at,
+            seq: self.1,
+            flow,
+            what,
+        });
     }
 }
 
@@ -141,7 +146,10 @@ fn run(case: &Case, seed: u64, trace: bool) -> Outcome {
             );
         }
     }
-    let mut rtts: Vec<f32> = flows.iter().flat_map(|f| f.rtts.iter().map(|r| r.1)).collect();
+    let mut rtts: Vec<f32> = flows
+        .iter()
+        .flat_map(|f| f.rtts.iter().map(|r| r.1))
+        .collect();
     rtts.sort_by(f32::total_cmp);
     let sent: u64 = flows.iter().map(|f| f.sent).sum();
     let delivered: u64 = flows.iter().map(|f| u64::from(f.delivered())).sum();
@@ -168,8 +176,14 @@ fn cases() -> Vec<Case> {
         a("100M-100ms-20%", 0.2),
         a("100M-100ms-30%", 0.3),
         a("100M-100ms-50%", 0.5),
-        Case { burst: 8.0, ..a("ge-1%-8", 0.01) },
-        Case { burst: 20.0, ..a("ge-5%-20", 0.05) },
+        Case {
+            burst: 8.0,
+            ..a("ge-1%-8", 0.01)
+        },
+        Case {
+            burst: 20.0,
+            ..a("ge-5%-20", 0.05)
+        },
         Case::new("10M-20ms-5%", 10.0, 20.0, 1.0, 0.05),
         Case::new("10M-20ms-20%", 10.0, 20.0, 1.0, 0.2),
         Case::new("10M-300ms-2%", 10.0, 300.0, 1.0, 0.02),
@@ -179,12 +193,37 @@ fn cases() -> Vec<Case> {
         Case::new("shallow-0.2", 50.0, 40.0, 0.2, 0.0),
         Case::new("shallow-0.2-1%", 50.0, 40.0, 0.2, 0.01),
         Case::new("deep-8", 50.0, 40.0, 8.0, 0.0),
-        Case { jitter_ms: 5.0, ..Case::new("jitter-5", 50.0, 50.0, 1.0, 0.0) },
-        Case { policer: Some((10.0, 100e3)), ..Case::new("policer-10", 100.0, 50.0, 1.0, 0.0) },
-        Case { policer: Some((50.0, 1e6)), ..Case::new("policer-50-1%", 100.0, 50.0, 1.0, 0.01) },
-        Case { steps: &[(0.0, 100.0), (10.0, 20.0), (20.0, 100.0), (30.0, 20.0), (40.0, 100.0), (50.0, 20.0)], ..a("steps", 0.0) },
-        Case { flows: 4, ..a("4-flows", 0.0) },
-        Case { flows: 8, ..a("8-flows-1%", 0.01) },
+        Case {
+            jitter_ms: 5.0,
+            ..Case::new("jitter-5", 50.0, 50.0, 1.0, 0.0)
+        },
+        Case {
+            policer: Some((10.0, 100e3)),
+            ..Case::new("policer-10", 100.0, 50.0, 1.0, 0.0)
+        },
+        Case {
+            policer: Some((50.0, 1e6)),
+            ..Case::new("policer-50-1%", 100.0, 50.0, 1.0, 0.01)
+        },
+        Case {
+            steps: &[
+                (0.0, 100.0),
+                (10.0, 20.0),
+                (20.0, 100.0),
+                (30.0, 20.0),
+                (40.0, 100.0),
+                (50.0, 20.0),
+            ],
+            ..a("steps", 0.0)
+        },
+        Case {
+            flows: 4,
+            ..a("4-flows", 0.0)
+        },
+        Case {
+            flows: 8,
+            ..a("8-flows-1%", 0.01)
+        },
         Case::new("geo", 20.0, 600.0, 1.0, 0.005),
     ]
 }
@@ -192,8 +231,15 @@ fn cases() -> Vec<Case> {
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let trace = args.iter().any(|a| a == "--trace");
-    let part = args.iter().find(|a| !a.starts_with("--")).cloned().unwrap_or_default();
-    println!("{:16} {:>7} {:>7} {:>6} {:>8} {:>7} {:>7} {:>5}", "case", "limit", "goodput", "ratio", "p95 rtt", "lost%", "tail%", "rtos");
+    let part = args
+        .iter()
+        .find(|a| !a.starts_with("--"))
+        .cloned()
+        .unwrap_or_default();
+    println!(
+        "{:16} {:>7} {:>7} {:>6} {:>8} {:>7} {:>7} {:>5}",
+        "case", "limit", "goodput", "ratio", "p95 rtt", "lost%", "tail%", "rtos"
+    );
     for case in cases().iter().filter(|c| c.name.contains(&part)) {
         let o = run(case, 1, trace);
         let rate = if case.steps.is_empty() {
@@ -214,7 +260,11 @@ fn main() {
             o.lost * 100.0,
             o.tail * 100.0,
             o.rtos,
-            if case.flows > 1 { format!("jain {:.3}", sum * sum / squares / case.flows as f64) } else { String::new() },
+            if case.flows > 1 {
+                format!("jain {:.3}", sum * sum / squares / case.flows as f64)
+            } else {
+                String::new()
+            },
         );
     }
 }

@@ -44,7 +44,13 @@ pub struct Case {
 }
 
 impl Case {
-    pub const fn new(name: &'static str, mbit: f64, rtt_ms: f64, buffer_bdp: f64, loss: f64) -> Self {
+    pub const fn new(
+        name: &'static str,
+        mbit: f64,
+        rtt_ms: f64,
+        buffer_bdp: f64,
+        loss: f64,
+    ) -> Self {
         Self {
             name,
             mbit,

@@ -187,7 +187,9 @@ impl Sender {
         let limit = self.highest.saturating_sub(DUPTHRESH);
         while self.scan < limit {
             let i = (self.scan - self.first) as usize;
-            let Some(hole) = self.window.get_mut(i) else { break };
+            let Some(hole) = self.window.get_mut(i) else {
+                break;
+            };
             if !hole.done {
                 if now - hole.at < self.srtt + self.reo && self.reo > 0.0 {
                     break;

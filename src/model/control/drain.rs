@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Emptying the queue, and telling a queue from a longer path.
+
+use super::math::{gain, low32, mul_div, Q16, Q8};
+use super::path::Observation;
+use super::phase::{Phase, DRAIN_MAX_Q8, DRAIN_MIN_Q8};
+use super::rounds::Kind;
+use super::types::{Ack, Settings};
+use super::zeta::Zeta;
+
+/// Gain of a deep drain, which empties the bottleneck of all flows that do the same to find a lost base round trip again.
+pub(super) const DRAIN_DEEP_Q8: u32 = Q8 / 4;
+
+/// Rounds after which a drain gives up: what is left is not our queue.
+const DRAIN_ROUNDS: u8 = 4;
+
+/// A queue that falls by less than this share (1/16) of what a drain should take from it in a round is not a queue.
+const FLAT_SHARE: u64 = 16;
+
+/// Cruise rounds in which the queue of others is ignored after a drain that did not help.
+const IGNORE_QUEUE_ROUNDS: u8 = 16;
+
+impl Zeta {
+    pub(super) fn drain(&mut self) {
+        let queue_us = self.path.rtt.queue().saturating_sub(self.path.rtt.noise());
+        let base = self.path.rtt.base().unwrap_or(1).max(1);
+        // base / (base + queue): what empties the queue in about one round.
+        let fit = low32(mul_div(
+            u64::from(base),
+            u64::from(Q8),
+            u64::from(base).saturating_add(u64::from(queue_us)),
+        ));
+        self.phase = Phase::Drain {
+            gain_q8: fit.clamp(DRAIN_MIN_Q8, DRAIN_MAX_Q8),
+            rounds: 0,
+            low_us: 0,
+        };
+    }
+
+    pub(super) fn step_drain(
+        &mut self,
+        ack: &Ack,
+        settings: &Settings,
+        seen: &Observation,
+        gain_q8: u32,
+        rounds: u8,
+        mut low_us: u32,
+    ) {
+        if seen.excess && self.path.rounds.resolving() != Kind::High {
+            self.verify(ack, settings, false);
+            return;
+        }
+        let mut rounds = rounds;
+        if let Some(round) = seen.round {
+            rounds = rounds.saturating_add(1);
+            if self.standing_queue(&round) && !round.slowed {
+                self.busy(&round, ack, settings);
+            }
+            if round.kind == Kind::Low && self.standing_queue(&round) {
+                let min = round.min_rtt_us.unwrap_or(0);
+                let expected = gain(u64::from(low_us), Q8.saturating_sub(gain_q8));
+                let fell = u64::from(low_us.saturating_sub(min)).saturating_mul(FLAT_SHARE);
+                let overrun = self
+                    .path
+                    .loss
+                    .is_surplus(round.lost, round.delivered.saturating_add(round.lost));
+                if low_us != 0 && fell < expected && !overrun {
+                    // A queue that neither reacts to a drain nor overflows is none: the path has become longer.
+                    self.path.rtt.rebase(min);
+                    self.cruise(ack.now_us);
+                    return;
+                }
+                low_us = min;
+            }
+        }
+        self.phase = Phase::Drain {
+            gain_q8,
+            rounds,
+            low_us,
+        };
+        let deep = gain_q8 <= DRAIN_DEEP_Q8;
+        let bdp = self.path.bdp(ack.mss);
+        let empty = ack.in_flight <= if deep { bdp / 2 } else { bdp };
+        // With random loss a full round below capacity is wanted: it is what tells random from excess.
+        let measured = rounds >= 1 || (!deep && self.path.loss.random() < Q16 / 256);
+        if empty && measured && !seen.queued {
+            self.cruise(ack.now_us);
+        } else if rounds >= DRAIN_ROUNDS {
+            if seen.queued && !deep {
+                // Not our queue, or the path has become longer.
+                self.ignore_queue = IGNORE_QUEUE_ROUNDS;
+            }
+            self.cruise(ack.now_us);
+        }
+    }
+}

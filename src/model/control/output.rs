@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Window and pacing rate of a phase.
+
+use super::math::{gain, mul_div, packets, Q8};
+use super::phase::{Phase, STARTUP_GAIN_Q8};
+use super::types::{Ack, Control, Settings};
+use super::zeta::{Zeta, MIN_CWND};
+
+/// Window gain. Pacing keeps the queue small; the window only bounds the damage when the model is wrong, so it must not bind
+/// while ACKs are delayed or aggregated.
+const CWND_GAIN_Q8: u32 = 2 * Q8;
+
+/// Window gain in conservative mode: at most a quarter of a round trip of queue.
+const CWND_GAIN_CONSERV_Q8: u32 = Q8 + Q8 / 4;
+
+/// Window gain in maximum-transmit mode: two round trips of queue may be ours.
+const CWND_GAIN_MAX_Q8: u32 = 3 * Q8;
+
+/// Bounds of the timeout's variation term, microseconds: below 50 ms ordinary delayed ACKs (40 ms) would fire it; the upper
+/// one is the kernel's default.
+const RTO_MIN_US: u32 = 50_000;
+const RTO_MAX_US: u32 = 200_000;
+
+impl Zeta {
+    pub(super) fn control(&mut self, ack: &Ack, settings: &Settings) -> Control {
+        let capacity = self.path.capacity.get();
+        let pacing_gain = self.phase.pacing_gain();
+        self.pacing_gain_q8 = pacing_gain;
+        self.cwnd_gain_q8 = if self.max_tx(ack.now_us, settings) {
+            CWND_GAIN_MAX_Q8
+        } else if settings.conserv_mode {
+            CWND_GAIN_CONSERV_Q8
+        } else {
+            CWND_GAIN_Q8
+        };
+
+        let target = self.window_target(ack);
+        let resolved = ack.acked_sacked.saturating_add(ack.losses);
+        let grown = self.cwnd.saturating_add(resolved);
+        self.cwnd = match self.phase {
+            Phase::Startup { .. } => grown.min(target.max(self.cwnd)),
+            _ => grown.min(target),
+        };
+        let mut cwnd = self.cwnd.max(MIN_CWND);
+        if settings.max_cwnd != 0 {
+            cwnd = cwnd.min(settings.max_cwnd);
+        }
+        cwnd = self.restraint.bound(cwnd, ack.acked_sacked);
+        cwnd = cwnd.min(ack.cwnd_clamp).max(1);
+
+        let mss = u64::from(ack.mss.max(1));
+        // The window over half a round trip: the floor while the capacity is not known.
+        let by_window = mul_div(
+            u64::from(self.cwnd).saturating_mul(mss),
+            2_000_000,
+            u64::from(ack.srtt_us.max(1)),
+        );
+        let mut pacing_rate = match self.phase {
+            Phase::Startup {
+                gain_q8: STARTUP_GAIN_Q8,
+                ..
+            } => gain(capacity, pacing_gain).max(by_window),
+            _ if capacity == 0 => by_window,
+            _ => gain(capacity, pacing_gain),
+        };
+        // Never slower than the smallest window per round trip.
+        let floor = mul_div(
+            u64::from(MIN_CWND).saturating_mul(mss),
+            1_000_000,
+            u64::from(ack.srtt_us.max(1)),
+        );
+        pacing_rate = pacing_rate.max(floor).min(ack.max_pacing_rate);
+        if settings.max_rate != 0 {
+            pacing_rate = pacing_rate.min(settings.max_rate);
+        }
+        self.path.sending(pacing_rate);
+        Control {
+            cwnd,
+            pacing_rate: pacing_rate.max(1),
+            ssthresh: None,
+            rto_min_us: Some(
+                ack.rttvar_us
+                    .saturating_mul(2)
+                    .max(ack.srtt_us / 4)
+                    .clamp(RTO_MIN_US, RTO_MAX_US),
+            ),
+        }
+    }
+
+    /// Window the model asks for.
+    pub(super) fn window_target(&self, ack: &Ack) -> u32 {
+        let capacity = self.path.capacity.get();
+        if capacity == 0 {
+            return u32::MAX;
+        }
+        let span = u64::from(self.path.rtt.typical().unwrap_or(ack.srtt_us));
+        let bdp = packets(gain(capacity, self.cwnd_gain_q8), span, ack.mss);
+        // Three bursts on their way through the hosts: one leaving, one in the device, one being acknowledged.
+        let burst = packets(capacity, 1_000, ack.mss).clamp(2, 44);
+        let target = bdp
+            .saturating_add(self.path.aggregation.extra())
+            .saturating_add(burst.saturating_mul(3));
+        target.max(MIN_CWND)
+    }
+}

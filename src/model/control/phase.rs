@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The phases of the controller.
+
+use super::math::Q8;
+use super::rounds::{Kind, Round};
+use super::startup::Startup;
+
+/// Pacing gain of the start: 2/ln 2, the smallest with which a paced sender doubles per round trip.
+pub(super) const STARTUP_GAIN_Q8: u32 = 739;
+
+/// Pacing gain of growth after a successful probe: doubling in two round trips overshoots by half at most, and reaches five
+/// times the rate in four.
+pub(super) const REGROWTH_GAIN_Q8: u32 = Q8 + Q8 / 2;
+
+/// Pacing gain while verifying: low enough for the lower loss to show against the scatter, high enough to cost little.
+const VERIFY_GAIN_Q8: u32 = Q8 - Q8 / 8;
+
+/// Deepest and shallowest drain.
+pub(super) const DRAIN_MIN_Q8: u32 = Q8 / 2;
+pub(super) const DRAIN_MAX_Q8: u32 = Q8 - Q8 / 8;
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Phase {
+    /// Exponential search; `gain_q8` is lower when it starts from a known rate.
+    Startup { search: Startup, gain_q8: u32 },
+    /// One round at the estimate, while it catches up with the search.
+    Settle { overrun: bool },
+    /// Below capacity until the queue is gone; `gain_q8` by its size.
+    Drain {
+        gain_q8: u32,
+        rounds: u8,
+        low_us: u32,
+    },
+    /// At capacity.
+    Cruise { rounds: u8, since_us: u64 },
+    /// Above capacity, which was `before`, for a round and as many packets as a judgement needs.
+    Up {
+        before: u64,
+        gain_q8: u32,
+        rounds: u8,
+        tally: Tally,
+    },
+    /// One round at capacity, to see what the last round of the probe gave.
+    /// `queued` once a queue was seen: from then on below capacity.
+    Judge {
+        before: u64,
+        gain_q8: u32,
+        tally: Tally,
+        queued: bool,
+    },
+    /// Below the measured delivery rate, to see whether the excess loss goes away.
+    Verify(Verify),
+}
+
+/// Packets and time over several rounds.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tally {
+    pub(super) delivered: u32,
+    pub(super) lost: u32,
+    pub(super) span_us: u32,
+}
+
+impl Tally {
+    pub(super) fn add(&mut self, round: &Round) {
+        self.delivered = self.delivered.saturating_add(round.delivered);
+        self.lost = self.lost.saturating_add(round.lost);
+        self.span_us = self.span_us.saturating_add(round.span_us);
+    }
+
+    pub(super) fn total(&self) -> u32 {
+        self.delivered.saturating_add(self.lost)
+    }
+}
+
+/// A test of elasticity: does loss fall when we send less?
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Verify {
+    /// Capacity to return to if the loss proves to be the path's own.
+    pub(super) before: u64,
+    pub(super) tally: Tally,
+    /// The excess lasted for many rounds: no burst.
+    pub(super) lasting: bool,
+    /// Steps down that did not help.
+    pub(super) steps: u8,
+    pub(super) rounds: u8,
+}
+
+impl Phase {
+    /// How packets are sent in this phase.
+    pub(super) fn kind(&self) -> Kind {
+        match self {
+            Phase::Startup { .. } | Phase::Up { .. } => Kind::High,
+            Phase::Drain { .. } | Phase::Verify(_) | Phase::Judge { queued: true, .. } => Kind::Low,
+            Phase::Settle { .. } | Phase::Cruise { .. } | Phase::Judge { .. } => Kind::Cruise,
+        }
+    }
+
+    /// Pacing rate over capacity, q8.
+    pub(super) fn pacing_gain(&self) -> u32 {
+        match self {
+            Phase::Judge { queued: true, .. } => DRAIN_MAX_Q8,
+            Phase::Settle { .. } | Phase::Cruise { .. } | Phase::Judge { .. } => Q8,
+            Phase::Startup { gain_q8, .. }
+            | Phase::Drain { gain_q8, .. }
+            | Phase::Up { gain_q8, .. } => *gain_q8,
+            Phase::Verify(_) => VERIFY_GAIN_Q8,
+        }
+    }
+}

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Steady state: cruising at capacity, and probing for more.
+
+use super::drain::DRAIN_DEEP_Q8;
+use super::math::{gain, inflate, rate, Q8};
+use super::path::Observation;
+use super::phase::{Phase, Tally, REGROWTH_GAIN_Q8};
+use super::startup::Startup;
+use super::types::{Ack, Settings};
+use super::zeta::Zeta;
+
+/// Packets a probe should move, and the most rounds it may take for that.
+const PROBE_PACKETS: u32 = 64;
+const PROBE_ROUNDS: u8 = 4;
+
+impl Zeta {
+    pub(super) fn cruise(&mut self, now_us: u64) {
+        self.cruise_rounds = self.schedule.cruise_rounds(now_us);
+        self.phase = Phase::Cruise {
+            rounds: 0,
+            since_us: now_us,
+        };
+    }
+
+    pub(super) fn step_cruise(
+        &mut self,
+        ack: &Ack,
+        settings: &Settings,
+        seen: &Observation,
+        rounds: u8,
+        since_us: u64,
+    ) {
+        if seen.excess {
+            self.verify(ack, settings, false);
+            return;
+        }
+        let Some(round) = seen.round else {
+            return;
+        };
+        if self.path.loss.is_cruise_excess() {
+            self.verify(ack, settings, true);
+            return;
+        }
+        let rounds = rounds.saturating_add(1);
+        self.ignore_queue = self.ignore_queue.saturating_sub(1);
+        if self.standing_queue(&round)
+            && self.ignore_queue == 0
+            && !self.max_tx(ack.now_us, settings)
+        {
+            self.busy(&round, ack, settings);
+            self.drain();
+            return;
+        }
+        if self.path.rtt.is_stale(ack.now_us) && !self.max_tx(ack.now_us, settings) {
+            self.path.rtt.refreshed(ack.now_us);
+            self.phase = Phase::Drain {
+                gain_q8: DRAIN_DEEP_Q8,
+                rounds: 0,
+                low_us: 0,
+            };
+            return;
+        }
+        let due =
+            rounds >= self.cruise_rounds || self.schedule.overdue(since_us, ack.now_us, rounds);
+        if due && !round.app_limited && !seen.rwnd_limited {
+            let before = self.path.capacity.get();
+            self.phase = Phase::Up {
+                before,
+                gain_q8: self.schedule.gain(self.max_tx(ack.now_us, settings)),
+                rounds: 0,
+                tally: Tally::default(),
+            };
+        } else {
+            self.phase = Phase::Cruise { rounds, since_us };
+        }
+    }
+
+    /// Rounds a probe lasts: one, or as many as it takes for the count of packets to mean something.
+    pub(super) fn probe_rounds(&self, mss: u32) -> u8 {
+        let per_round = self.path.bdp(mss).max(1);
+        let rounds = PROBE_PACKETS
+            .saturating_add(per_round.saturating_sub(1))
+            .checked_div(per_round)
+            .unwrap_or(1);
+        u8::try_from(rounds)
+            .unwrap_or(u8::MAX)
+            .clamp(1, PROBE_ROUNDS)
+    }
+
+    pub(super) fn step_up(
+        &mut self,
+        ack: &Ack,
+        seen: &Observation,
+        (before, gain_q8, rounds, mut tally): (u64, u32, u8, Tally),
+    ) {
+        if seen.excess {
+            self.overrun();
+            return;
+        }
+        let Some(round) = seen.round else {
+            return;
+        };
+        let rounds = rounds.saturating_add(1);
+        // The first round that ends was sent before the probe.
+        if rounds > 1 {
+            tally.add(&round);
+        }
+        self.phase = if rounds >= self.probe_rounds(ack.mss) {
+            Phase::Judge {
+                before,
+                gain_q8,
+                tally,
+                queued: false,
+            }
+        } else {
+            Phase::Up {
+                before,
+                gain_q8,
+                rounds,
+                tally,
+            }
+        };
+    }
+
+    pub(super) fn step_judge(
+        &mut self,
+        ack: &Ack,
+        settings: &Settings,
+        seen: &Observation,
+        (before, gain_q8, mut tally, queued): (u64, u32, Tally, bool),
+    ) {
+        if seen.excess {
+            self.overrun();
+            return;
+        }
+        let queued = queued || (seen.queued && self.ignore_queue == 0);
+        let Some(round) = seen.round else {
+            self.phase = Phase::Judge {
+                before,
+                gain_q8,
+                tally,
+                queued,
+            };
+            return;
+        };
+        tally.add(&round);
+        let total = rate(tally.total(), ack.mss, tally.span_us);
+        let got = if self.path.loss.is_surplus(tally.lost, tally.total()) {
+            // Counting the lost packets would find room where a policer or a short buffer drops the surplus.
+            let delivered = rate(tally.delivered, ack.mss, tally.span_us);
+            total.min(inflate(delivered, self.path.compensated(settings)))
+        } else {
+            total
+        };
+        let got = self.path.sent_bound(got);
+        let step = gain_q8.saturating_sub(Q8);
+        // More sent, as much more delivered: the bottleneck was not busy, whatever the round-trip times say.
+        let found = got >= gain(before, Q8.saturating_add(step.saturating_mul(5) / 8));
+        if !round.app_limited && (found || !queued) {
+            self.path.capacity.raise(got);
+        }
+        if !found || queued || round.app_limited {
+            self.schedule.harmless();
+            self.drain();
+        } else if self.schedule.may_regrow() {
+            self.phase = Phase::Startup {
+                search: Startup::new(false),
+                gain_q8: REGROWTH_GAIN_Q8,
+            };
+        } else {
+            self.phase = Phase::Up {
+                before: self.path.capacity.get(),
+                gain_q8: self.schedule.gain(self.max_tx(ack.now_us, settings)),
+                rounds: 0,
+                tally: Tally::default(),
+            };
+        }
+    }
+
+    /// A probe has overrun the path: go back to what was known before it.
+    pub(super) fn overrun(&mut self) {
+        self.schedule.overrun();
+        self.drain();
+    }
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Was it us? Loss beyond the random rate is tested by sending less.
+
+use super::math::mul_div;
+use super::path::Observation;
+use super::phase::{Phase, Tally, Verify};
+use super::rounds::Kind;
+use super::types::{Ack, Settings};
+use super::zeta::Zeta;
+
+/// Packets to be resolved below capacity for a verdict, and the rounds in which they must come.
+const VERIFY_PACKETS: u32 = 48;
+const VERIFY_ROUNDS: u8 = 32;
+
+/// Steps down, each to the rate delivered in the last one, before loss is believed to be the path's own; one is not enough
+/// because the delivery rate at the time of the excess may have been inflated by a bucket of tokens or a buffer.
+const VERIFY_STEPS: u8 = 1;
+
+/// Steps after which a queue that does not drain is somebody else's.
+const VERIFY_STEPS_MAX: u8 = 3;
+
+/// Round trips within which a second excess confirms the first: more than a probing cycle, so that one probe decides.
+const SUSPECT_ROUNDS: u64 = 12;
+
+/// The same in bytes, for small windows: what it takes for a small surplus to show in the long-term tally.
+const SUSPECT_BYTES: u64 = 1024 * 1448;
+
+impl Zeta {
+    /// Excess loss: take the delivered part for the capacity and go below it.
+    pub(super) fn verify(&mut self, ack: &Ack, settings: &Settings, lasting: bool) {
+        let before = self.path.capacity.get();
+        if let Some(implied) = self.path.implied(ack, settings) {
+            if implied < before && !ack.is_app_limited {
+                self.path.capacity.reset(implied);
+            }
+        }
+        self.phase = Phase::Verify(Verify {
+            before,
+            tally: Tally::default(),
+            lasting,
+            steps: 0,
+            rounds: 0,
+        });
+    }
+
+    pub(super) fn step_verify(
+        &mut self,
+        ack: &Ack,
+        settings: &Settings,
+        seen: &Observation,
+        mut test: Verify,
+    ) {
+        let Some(round) = seen.round else {
+            return;
+        };
+        test.rounds = test.rounds.saturating_add(1);
+        // The first round after a step was sent before it.
+        if round.kind == Kind::Low && test.rounds > 1 {
+            test.tally.add(&round);
+        }
+        let tally = test.tally;
+        let (lost, total) = (tally.lost, tally.total());
+        self.phase = Phase::Verify(test);
+        if total < VERIFY_PACKETS && test.rounds < VERIFY_ROUNDS {
+            return;
+        }
+        if !self.path.loss.is_excess(lost, total) {
+            // Gone: with the overload, or because it was a burst. Only if it comes back was it our doing.
+            self.path.loss.add_low(lost, total);
+            self.path.loss.discard_cruise();
+            let again = ack.now_us < self.suspect_until_us;
+            let span = u64::from(ack.srtt_us)
+                .saturating_mul(SUSPECT_ROUNDS)
+                .max(mul_div(SUSPECT_BYTES, 1_000_000, test.before));
+            self.suspect_until_us = ack.now_us.saturating_add(span);
+            if !again && !test.lasting && !seen.loaded {
+                self.path.capacity.reset(test.before);
+            }
+            self.cruise(ack.now_us);
+            return;
+        }
+        if test.steps >= VERIFY_STEPS && !seen.loaded {
+            // Slower than the path delivers, nothing queues, and it loses as before: the path's own loss has changed.
+            self.path.loss.restart(lost, total);
+            self.path.capacity.reset(test.before);
+            self.cruise(ack.now_us);
+            return;
+        }
+        if test.steps >= VERIFY_STEPS_MAX {
+            // The queue that overflows is filled by others.
+            self.cruise(ack.now_us);
+            return;
+        }
+        let rate = self.path.mean_rate(
+            tally.delivered,
+            tally.lost,
+            tally.span_us,
+            ack.mss,
+            settings,
+        );
+        if rate < self.path.capacity.get() && !round.app_limited {
+            self.path.capacity.reset(rate);
+        }
+        self.phase = Phase::Verify(Verify {
+            before: test.before,
+            tally: Tally::default(),
+            lasting: test.lasting,
+            steps: test.steps.saturating_add(1),
+            rounds: 0,
+        });
+    }
+}
