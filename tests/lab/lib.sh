@@ -58,7 +58,8 @@ logged() {
 	local name=$1 log=$CACHE/log/$1.log rc=0 began=$SECONDS
 	shift
 	mkdir -p "$CACHE/log"
-	"$@" >"$log" 2>&1 9>&- || rc=$?
+	# The step inherits the cache lock: should this script be killed, the lock lasts as long as the step goes on.
+	"$@" >"$log" 2>&1 || rc=$?
 	if [ "$rc" != 0 ]; then
 		tail -n 30 "$log" >&2
 		die "step '$name' failed with status $rc; whole log: $log"

@@ -92,7 +92,8 @@ tree_ready() {
 		say "no update (no network?); going on with the tree as it is"
 		return
 	fi
-	mapfile -t list <<<"$missing"
+	# What an interrupted run left half installed.
+	logged tree-resume in_tree sh -c 'dpkg --configure -a && apt-get -q -y -o APT::Sandbox::User=root -f install'
 	if [ -n "$missing" ]; then
 		say "installing in the tree: ${missing//$'\n'/ }"
 		mapfile -t backports < <(packages @bpo | grep -xF "$missing" || true)
