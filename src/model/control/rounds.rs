@@ -6,7 +6,7 @@ use super::math::not_after;
 
 /// How the packets of a round were sent relative to the estimated capacity.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Kind {
+pub(super) enum Kind {
     /// Below capacity, on purpose: a drain phase.
     Low,
     /// At the estimated capacity.

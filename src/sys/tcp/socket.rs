@@ -115,11 +115,6 @@ impl<'a> Socket<'a> {
         }
     }
 
-    /// Window before the last reduction, segments; what an undo goes back to.
-    pub(crate) fn prior_cwnd(&self) -> u32 {
-        tp!(self.prior_cwnd)
-    }
-
     /// Effective payload of a full segment, bytes. Never zero.
     pub(crate) fn mss(&self) -> u32 {
         tp!(self.mss_cache).max(1)
@@ -184,11 +179,6 @@ impl<'a> Socket<'a> {
         tp!(self.snd_wnd)
     }
 
-    /// Bytes written by the application and not yet sent.
-    pub(crate) fn unsent_bytes(&self) -> u32 {
-        tp!(self.write_seq).wrapping_sub(tp!(self.snd_nxt))
-    }
-
     /// Next sequence number to be sent for the first time.
     pub(crate) fn snd_nxt(&self) -> u32 {
         tp!(self.snd_nxt)
@@ -231,11 +221,6 @@ impl<'a> Socket<'a> {
         matches!(u32::from(state), c::TCP_ESTABLISHED | c::TCP_CLOSE_WAIT)
     }
 
-    /// Number of consecutive retransmission timeouts.
-    pub(crate) fn backoff(&self) -> u8 {
-        icsk!(self.icsk_backoff)
-    }
-
     /// Sets what the pacing timer (or sch_fq) obeys, bytes per second; bounded
     /// by the application's SO_MAX_PACING_RATE.
     pub(crate) fn set_pacing_rate(&mut self, bytes_per_s: u64) {
@@ -264,20 +249,6 @@ impl<'a> Socket<'a> {
         let ticks = unsafe { c::appex_usecs_to_jiffies(us) }.max(1);
         // SAFETY: `sk` is live and locked by us; readers use single-word loads.
         unsafe { ptr::write_volatile(&raw mut (*self.icsk_ptr()).icsk_rto_min, ticks) }
-    }
-
-    /// Sets the longest delay of our own ACKs, microseconds.
-    pub(crate) fn set_delack_max_us(&mut self, us: u32) {
-        // SAFETY: No memory is touched.
-        let ticks = unsafe { c::appex_usecs_to_jiffies(us) }.max(1);
-        // SAFETY: As in `set_rto_min_us`.
-        unsafe { ptr::write_volatile(&raw mut (*self.icsk_ptr()).icsk_delack_max, ticks) }
-    }
-
-    /// Whether the application chose its congestion control itself.
-    pub(crate) fn application_chose_control(&self) -> bool {
-        // SAFETY: `sk` is a live, locked TCP socket.
-        unsafe { c::inet_connection_sock::icsk_ca_setsockopt_raw(self.icsk_ptr()) != 0 }
     }
 
     /// Whether the congestion control in use has the given name.
@@ -322,11 +293,6 @@ impl<'a> RateSample<'a> {
     /// `tp.delivered` when the most recently delivered packet was sent.
     pub(crate) fn prior_delivered(&self) -> u32 {
         self.0.prior_delivered
-    }
-
-    /// When that packet was sent, microseconds; 0 when there is none.
-    pub(crate) fn prior_mstamp_us(&self) -> u64 {
-        self.0.prior_mstamp
     }
 
     /// Round-trip time of the most recently delivered packet, microseconds.
