@@ -12,7 +12,7 @@ BULK=3000000 LARGE=20000000 SHORT=50000 SHORTS=20
 step() { printf '\n== %s\n' "$*"; }
 show() {
 	printf '   # %s\n' "$*"
-	"$@" 2>&1 | sed 's/^/   /'
+	"$@" 2>&1 | fold -s -w 110 | sed 's/^/   /'
 }
 fail() {
 	printf '\nFAILED: %s\n' "$*"
@@ -77,24 +77,25 @@ large=$(http_get 0 4 large)
 large=${large% *}
 printf '   and a file of %s kB, which would take minutes without: %s s, checksum right\n' $((LARGE / 1000)) "$large"
 
-step "What the engine says"
-show "$LOTSERVER" status
-show grep -v "^V[46]" "$ENGINE/stats"
-
-step "A download in progress, as the server's kernel sees it"
-http_get 0 4 large >/run/progress &
-download=$!
+step "Two downloads in progress, IPv4 and IPv6, as the server's kernel and the engine see them"
+http_get 0 4 large >/run/progress4 &
+download4=$!
+http_get 0 6 large >/run/progress6 &
+download6=$!
 sleep 2
-connection=$(ss -tinH state established '( sport = :80 )' | head -n 2)
-printf '%s\n' "$connection" | fold -s -w 110 | sed 's/^/   /'
-grep -q zeta <<<"$connection" || fail "the connection is not accelerated"
+show ss -tiH state established '( sport = :80 )'
+[ "$(congestion_controls 0 | xargs)" = "zeta zeta" ] || fail "the connections are not accelerated"
+show "$LOTSERVER" status
+show cat "$ENGINE/stats"
 
-step "lotServer.sh stop, with the download still running"
+step "lotServer.sh stop, with the downloads still running"
 show "$LOTSERVER" stop
-ss -tinH state established '( sport = :80 )' | grep -o '^[[:space:]]*[a-z]* wscale[^ ]*' | sed 's/^[[:space:]]*/   connection is now under: /' || true
+printf '   the connections are now under: %s\n' "$(congestion_controls 0 | xargs)"
 path_set 0 "$MBIT" "$DELAY" 0 # no more loss: cubic would need minutes for the rest
-wait "$download"
-printf '   it was finished without a byte wrong after %s s\n' "$(cut -d' ' -f1 /run/progress)"
+wait "$download4"
+wait "$download6"
+printf '   they were finished, without a byte wrong, after %s and %s s\n' \
+	"$(cut -d' ' -f1 /run/progress4)" "$(cut -d' ' -f1 /run/progress6)"
 machine_state >/run/after
 if lsmod | grep -q '^appex' || [ -e "$ENGINE" ]; then fail "something is still loaded"; fi
 diff /run/before /run/after || fail "the machine is not as it was before start"

@@ -7,7 +7,7 @@ set -u
 . tests/vm/lib/suite.sh
 
 begin "$(nic 0)"
-path_up 0 40 20 0.2 || exit 1
+path_up 0 10 20 0.2 || exit 1 # slow, so that the emulated processors are left to the rounds
 wan=$(nic 0)
 rounds=${ROUNDS:-200}
 if sabotaged; then rounds=3; fi
@@ -28,6 +28,7 @@ readers() {
 	while [ ! -e /run/enough ]; do
 		cat "$ENGINE/stats" "$ENGINE/cmd" "$ENGINE/wanIf" >/dev/null 2>&1
 		dd if="$ENGINE/stats" of=/dev/null bs=7 2>/dev/null
+		sleep 0.05
 		echo "initialCwndWan: $((RANDOM % 100 + 4))" 2>/dev/null >"$ENGINE/cmd"
 	done
 } 2>/dev/null
@@ -43,7 +44,10 @@ for ((round = 1; round <= rounds; round++)); do
 	# Every fourth round lives long enough to adopt, the others race with the first packets.
 	[ $((round % 4)) != 0 ] || sleep 0.3
 	[ "$(counter NumOfAccFlows)" = 0 ] || adopted=$((adopted + 1))
-	if sabotaged; then python3 tests/vm/suite/hold.py zeta & sleep 1; fi
+	if sabotaged; then
+		python3 tests/vm/suite/hold.py zeta /run/held &
+		until_true 30 test -e /run/held
+	fi
 	rmmod appex 2>/run/rmmod.out || { failed="unload in round $round: $(cat /run/rmmod.out)" && break; }
 done
 touch /run/enough
