@@ -5,6 +5,8 @@
 //! Wi-Fi, cable and thinned ACK paths hold ACKs back and release them in clumps. The window must cover the clump or the flow
 //! stalls between two of them.
 
+use super::math::rotate;
+
 /// Rounds a maximum is kept at least.
 const WINDOW_ROUNDS: u8 = 5;
 
@@ -39,7 +41,7 @@ impl Aggregation {
         self.rounds = self.rounds.saturating_add(1);
         if self.rounds >= WINDOW_ROUNDS {
             self.rounds = 0;
-            self.extra.rotate_right(1);
+            rotate(&mut self.extra);
             if let Some(first) = self.extra.first_mut() {
                 *first = 0;
             }

@@ -7,7 +7,7 @@
 //! an excess and means that a buffer or a policer is overrun. The scatter is learned as an index of dispersion, so a path
 //! that loses in bursts is granted more of it than one that loses packets one by one.
 
-use super::math::{low32, share, Q16};
+use super::math::{isqrt, low32, share, Q16};
 
 /// Packets after which a tally is halved: the loss rate is known to about one percent, and a change shows in a few cycles.
 const AGE_AT: u32 = 1024;
@@ -79,7 +79,7 @@ impl LossSplit {
             .max(4)
             .saturating_mul(u64::from(self.dispersion_q4))
             >> 4;
-        let three_sigma = (spread_q4.saturating_mul(9) >> 4).isqrt();
+        let three_sigma = isqrt(spread_q4.saturating_mul(9) >> 4);
         // Two bursts of the typical size are never evidence.
         low32(three_sigma).saturating_add(self.dispersion_q4 >> 3)
     }
@@ -99,7 +99,7 @@ impl LossSplit {
         // loses less in each drain phase than while cruising.
         let kept = u64::from(Q16.saturating_sub(low));
         let variance = (u64::from(self.low.lost).saturating_mul(kept) >> 16).max(1);
-        let sigma = low32(variance.isqrt());
+        let sigma = low32(isqrt(variance));
         let allowed = share(self.low.lost.saturating_add(sigma), self.low.total);
         if self.cruise.total < self.low.total {
             low

@@ -71,3 +71,27 @@ pub(super) fn inflate(value: u64, loss_q16: u32) -> u64 {
 pub(super) fn not_after(a: u32, b: u32) -> bool {
     b.wrapping_sub(a) <= u32::MAX / 2
 }
+
+/// Moves every slot one place on, the last to the front, as `rotate_right(1)` does, which can panic in general.
+pub(super) fn rotate<T: Copy>(slots: &mut [T]) {
+    let Some(&last) = slots.last() else { return };
+    let mut carried = last;
+    for slot in slots {
+        carried = core::mem::replace(slot, carried);
+    }
+}
+
+/// Integer square root, rounded down; the library's has asserts inside.
+pub(super) fn isqrt(value: u64) -> u64 {
+    let mut root = 0u64;
+    let mut bit = 1u64 << 31;
+    while bit != 0 {
+        let next = root | bit;
+        // Never overflows: `next` has at most 32 bits.
+        if next.saturating_mul(next) <= value {
+            root = next;
+        }
+        bit >>= 1;
+    }
+    root
+}

@@ -78,6 +78,22 @@ fn base_rtt_forgets_after_its_window_and_follows_a_rebase() {
 }
 
 #[test]
+fn a_new_route_jumps_and_a_queue_grows() {
+    let mut route = BaseRtt::new(0, Some(40_000));
+    let mut queue = BaseRtt::new(0, Some(40_000));
+    for i in 1..200u64 {
+        route.update(i * 1_000, if i < 100 { 40_000 } else { 70_000 });
+        // Twice the bottleneck's rate: one second of queue a second.
+        let grown = i.saturating_sub(100) as u32 * 1_000;
+        queue.update(i * 1_000, 40_000 + grown.min(30_000));
+    }
+    assert!(route.has_jumped(200_000));
+    assert!(!queue.has_jumped(200_000));
+    // Long ago is not now.
+    assert!(!route.has_jumped(10_000_000));
+}
+
+#[test]
 fn a_queue_is_seen_on_a_quiet_path_and_not_in_jitter() {
     let mut quiet = BaseRtt::new(0, Some(40_000));
     let mut jittery = BaseRtt::new(0, Some(40_000));
@@ -312,4 +328,15 @@ fn state_stays_small() {
         "{}",
         core::mem::size_of::<Zeta>()
     );
+}
+
+#[test]
+fn square_roots_and_rotation_are_those_of_the_library() {
+    for value in [0, 1, 2, 3, 4, 15, 16, 17, 1 << 32, u64::from(u32::MAX) * u64::from(u32::MAX), u64::MAX] {
+        assert_eq!(super::math::isqrt(value), value.isqrt(), "{value}");
+    }
+    let (mut ours, mut theirs) = ([1, 2, 3, 4], [1, 2, 3, 4]);
+    super::math::rotate(&mut ours);
+    theirs.rotate_right(1);
+    assert_eq!(ours, theirs);
 }
