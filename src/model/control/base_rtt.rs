@@ -6,11 +6,17 @@
 //! longer is noticed without a periodic stall. Drain phases of the controller empty our own share of the queue often enough
 //! for the minimum to be refreshed.
 
+use super::math::rotate;
+
 /// Buckets of the window.
 const BUCKETS: usize = 5;
 
 /// Length of a bucket: five of two seconds remember ten seconds, long against the probing cycle of paths up to 600 ms.
 const BUCKET_US: u64 = 2_000_000;
+
+/// Window of the floor from which load is measured: three times the base's, so that it outlives a crowd that takes that long to
+/// disperse, and does not hold a longer path under suspicion for ever.
+const FLOOR_US: u64 = 30_000_000;
 
 /// Samples a short-term minimum needs to be believed: single samples carry delayed ACKs and jitter.
 const MIN_SAMPLES: u8 = 4;
@@ -32,6 +38,13 @@ pub(super) struct BaseRtt {
     grain_us: u32,
     spread_us: u32,
     seen_us: u64,
+    /// Minimum over a longer window, and when it was last seen.
+    floor_us: u32,
+    floor_seen_us: u64,
+    /// Time of the last sample, and of the last jump upwards that came after a silence, with the minimum since.
+    last_us: u64,
+    jump_us: u64,
+    since_jump_us: u32,
 }
 
 impl BaseRtt {
@@ -54,6 +67,11 @@ impl BaseRtt {
             grain_us: 0,
             spread_us: 0,
             seen_us: now_us,
+            floor_us: rtt_us.unwrap_or(u32::MAX).max(1),
+            floor_seen_us: now_us,
+            last_us: now_us,
+            jump_us: 0,
+            since_jump_us: 0,
         }
     }
 
@@ -61,7 +79,7 @@ impl BaseRtt {
     pub(super) fn update(&mut self, now_us: u64, rtt_us: u32) {
         let rtt = rtt_us.max(1);
         if now_us >= self.bucket_end_us {
-            self.buckets.rotate_right(1);
+            rotate(&mut self.buckets);
             if let Some(first) = self.buckets.first_mut() {
                 *first = u32::MAX;
             }
@@ -72,7 +90,18 @@ impl BaseRtt {
         if let Some(first) = self.buckets.first_mut() {
             *first = (*first).min(rtt);
         }
+        self.since_jump_us = self.since_jump_us.min(rtt);
         if self.last_rtt_us != 0 {
+            let rise = rtt.saturating_sub(self.last_rtt_us);
+            let pause = now_us.saturating_sub(self.last_us);
+            // When a path gets longer nothing arrives for as long as it has got longer. A queue that grows never falls silent.
+            if rise > self.threshold()
+                && pause >= u64::from(rise / 2)
+                && pause / 2 <= u64::from(rise)
+            {
+                self.jump_us = now_us;
+                self.since_jump_us = rtt;
+            }
             // EWMA of 1/16, as the kernel's own jitter of RTP: about one loss event's worth of samples.
             let step = rtt.abs_diff(self.last_rtt_us).saturating_sub(self.grain_us);
             self.jitter_q4 = self
@@ -81,13 +110,22 @@ impl BaseRtt {
                 .saturating_add(step);
         }
         self.last_rtt_us = rtt;
+        self.last_us = now_us;
+        if now_us.saturating_sub(self.floor_seen_us) > FLOOR_US {
+            self.floor_us = self.base().unwrap_or(rtt);
+            self.floor_seen_us = now_us;
+        }
+        if rtt <= self.floor_us.saturating_add(self.floor_us / 32) {
+            self.floor_us = self.floor_us.min(rtt);
+            self.floor_seen_us = now_us;
+        }
         // A thirty-second above the base still counts as having seen it.
         let near = self.base().unwrap_or(rtt);
         if rtt <= near.saturating_add(near / 32) {
             self.seen_us = now_us;
         }
         if now_us >= self.recent_end_us && self.recent_count >= MIN_SAMPLES {
-            self.recent.rotate_right(1);
+            rotate(&mut self.recent);
             if let Some(first) = self.recent.first_mut() {
                 *first = u32::MAX;
             }
@@ -163,12 +201,22 @@ impl BaseRtt {
         self.seen_us = now_us;
     }
 
+    /// Whether the round trip has jumped within the last bucket, after a silence, and stayed up: a new route.
+    pub(super) fn has_jumped(&self, now_us: u64) -> bool {
+        let base = self.base().unwrap_or(u32::MAX);
+        self.jump_us != 0
+            && now_us.saturating_sub(self.jump_us) < BUCKET_US
+            && self.since_jump_us > base.saturating_add(self.threshold())
+    }
+
     /// The path has become longer: `rtt_us` is the base from now on.
     pub(super) fn rebase(&mut self, rtt_us: u32) {
         self.buckets = [u32::MAX; BUCKETS];
         if let Some(first) = self.buckets.first_mut() {
             *first = rtt_us.max(1);
         }
+        self.floor_us = rtt_us.max(1);
+        self.jump_us = 0;
     }
 
     /// Readings wander by so much that a single one is no evidence.
@@ -181,15 +229,22 @@ impl BaseRtt {
         self.base().map(|base| base.saturating_add(self.spread_us))
     }
 
-    /// Whether the bottleneck holds any queue at all: a finer test than [`BaseRtt::threshold`], for judging loss.
+    /// Whether the bottleneck holds any queue at all, by the last quarter to half round trip: a finer test than
+    /// [`BaseRtt::threshold`], for judging loss.
     pub(super) fn is_loaded(&self) -> bool {
-        self.is_load(self.queue())
+        let recent = self.recent.iter().copied().min().unwrap_or(u32::MAX);
+        recent != u32::MAX && self.is_load(recent)
     }
 
-    /// Whether a reading above the base is a queue at all.
-    pub(super) fn is_load(&self, above_us: u32) -> bool {
-        let base = self.base().unwrap_or(0);
-        above_us > (base / 32).max(1_000).saturating_add(self.noise())
+    /// Whether a round-trip time contains a queue. Measured from the long-term floor: several flows that keep a queue full
+    /// would otherwise take it for the path, and its overflow for random loss.
+    pub(super) fn is_load(&self, rtt_us: u32) -> bool {
+        let slack = (self.floor_us / 32).max(1_000);
+        rtt_us
+            > self
+                .floor_us
+                .saturating_add(slack)
+                .saturating_add(self.noise())
     }
 
     /// Queue delay from which on a standing queue is believed: an eighth of the base (half the latency goal) and at least

@@ -7,7 +7,7 @@ use super::base_rtt::BaseRtt;
 use super::capacity::Capacity;
 use super::history::History;
 use super::loss::LossSplit;
-use super::math::{inflate, low32, mul_div, packets, rate};
+use super::math::{inflate, low32, mul_div, packets, rate, rotate};
 use super::rounds::{Kind, Round, Rounds};
 use super::types::{Ack, Settings, Start};
 
@@ -148,7 +148,7 @@ impl Path {
             self.rtt.set_grain(low32(grain));
             self.rtt.note_round(round.min_rtt_us, steady);
             self.last_kind = round.kind;
-            self.sent.rotate_right(1);
+            rotate(&mut self.sent);
             if let Some(current) = self.sent.first_mut() {
                 *current = 0;
             }
@@ -212,10 +212,7 @@ impl Path {
 
     /// The bottleneck held some queue during all of the round.
     pub(super) fn was_loaded(&self, round: &Round) -> bool {
-        match (round.min_rtt_us, self.rtt.base()) {
-            (Some(rtt), Some(base)) => self.rtt.is_load(rtt.saturating_sub(base)),
-            _ => false,
-        }
+        round.min_rtt_us.is_some_and(|rtt| self.rtt.is_load(rtt))
     }
 
     /// Packets the path holds without a queue.
