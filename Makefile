@@ -4,13 +4,13 @@
 #
 #   make                     builds appex.ko for the running kernel
 #   make KDIR=/path          ... for another kernel's headers or build tree
-#   make O=/path             ... with the results outside the source tree
+#   make OUT=/path           ... with the results outside the source tree
 
 SHELL := /bin/bash
 KDIR ?= /lib/modules/$(shell uname -r)/build
 ABS := $(realpath $(dir $(lastword $(MAKEFILE_LIST))))
 
-kbuild-args := -C $(KDIR) M=$(ABS) $(if $(O),MO=$(abspath $(O)))
+kbuild-args := -C $(KDIR) M=$(ABS) $(if $(OUT),MO=$(abspath $(OUT)))
 # User-mode Linux: named by its configuration; its module loader knows neither
 # position-independent Rust code nor the small code model.
 ifneq ($(shell grep -sx 'CONFIG_UML=y' $(KDIR)/.config),)
@@ -27,7 +27,7 @@ kbuild-args += $(if $(CLIPPY),CLIPPY=1) $(if $(APPEX_WERROR),APPEX_WERROR=1) \
 all: modules
 
 modules: available
-	+$(if $(O),@mkdir -p $(O))
+	+$(if $(OUT),@mkdir -p $(OUT))
 	+$(MAKE) $(kbuild-args) modules
 
 available:
@@ -37,7 +37,7 @@ clean:
 	+$(MAKE) $(kbuild-args) clean
 
 install:
-	scripts/install-local.sh $(or $(O),$(ABS))/appex.ko
+	scripts/install-local.sh $(or $(OUT),$(ABS))/appex.ko
 
 uninstall:
 	/appex/bin/lotServer.sh uninstall

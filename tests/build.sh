@@ -29,7 +29,7 @@ build() {
 	shift 2
 	mkdir -p "$out/$name"
 	log=$out/$name.log
-	nice make -j"$(nproc)" KDIR="$kdir" O="$out/$name" APPEX_WERROR=1 W=1 "$@" >"$log" 2>&1 || status=$?
+	nice make -j"$(nproc)" KDIR="$kdir" OUT="$out/$name" APPEX_WERROR=1 W=1 "$@" >"$log" 2>&1 || status=$?
 	if [ "$status" -eq 0 ] && grep -qE '(^|: )warning:' "$log"; then status=1; fi
 	result "$status" "$name builds without a warning" "$log"
 	return "$status"
@@ -68,7 +68,7 @@ if [ -e /lab/build/uml/linux ]; then
 	build uml-selftest /lab/build/uml APPEX_SELFTEST=1 || true
 	build uml-clippy /lab/build/uml CLIPPY=1 || true
 	# Nothing changed: nothing is built.
-	again=$(make KDIR=/lab/build/uml O="$out/uml" APPEX_WERROR=1 W=1 2>&1) || true
+	again=$(make KDIR=/lab/build/uml OUT="$out/uml" APPEX_WERROR=1 W=1 2>&1) || true
 	if grep -qE 'RUSTC|CC \[M\]|BINDGEN' <<<"$again"; then status=1; else status=0; fi
 	result "$status" "a second make builds nothing"
 fi
@@ -78,12 +78,12 @@ broken=$(mktemp -d)
 trap 'rm -rf "$broken"' EXIT
 cp -r Makefile Kbuild dkms.conf src scripts "$broken"
 echo 'fn never_called() {}' >>"$broken/src/flows.rs"
-if make -C "$broken" KDIR=/lab/build/uml O="$broken/out" APPEX_WERROR=1 >"$broken/log" 2>&1; then status=1; else status=0; fi
+if make -C "$broken" KDIR=/lab/build/uml OUT="$broken/out" APPEX_WERROR=1 >"$broken/log" 2>&1; then status=1; else status=0; fi
 result "$status" "self-check: unused code fails the build"
 cp src/flows.rs "$broken/src/flows.rs"
 sed -i 's/    Counter::Of(family, metric) => .*/&/; s/engine\.saturating_mul(COUNTERS as u32)/engine * 3/; s/^    engine$/    (engine * 3)/' \
 	"$broken/src/state.rs"
-if make -C "$broken" KDIR=/lab/build/uml O="$broken/out" >"$broken/log" 2>&1 &&
+if make -C "$broken" KDIR=/lab/build/uml OUT="$broken/out" >"$broken/log" 2>&1 &&
 	! scripts/check-panics.sh "$broken/out/appex.ko" >/dev/null 2>&1; then status=0; else status=1; fi
 result "$status" "self-check: arithmetic that can overflow is found" "$broken/log"
 

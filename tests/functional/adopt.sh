@@ -13,7 +13,7 @@ traffic serve 5001 "$BYTES" >/dev/null &
 traffic serve 5002 "$BYTES" reno >/dev/null &
 until_true 10 sh -c 'ss -tlnH | grep -q :5001 && ss -tlnH | grep -q :5002'
 before=$(sysctl -n net.ipv4.tcp_congestion_control)
-load
+require
 put subnetAccEnable 1
 
 # fetch OUT HOST PORT: in the background

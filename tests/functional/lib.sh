@@ -71,6 +71,15 @@ load() {
 	insmod "$APPEX_KO" "$@"
 }
 
+# Without the module there is nothing to test: say so once.
+require() {
+	load "$@" || {
+		not_ok "the module $APPEX_KO loads" "$(dmesg | tail -n 3)"
+		finish
+		exit 1
+	}
+}
+
 unload() {
 	if lsmod | grep -q '^appex '; then rmmod appex; fi
 }

@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 
 topology
-load engines=2
+require engines=2
 
 # 1. Everything is there, for each engine, owned by root, world-readable.
 for dir in "$PROC" "${PROC}1"; do
