@@ -70,14 +70,19 @@ impl Zeta {
                 low_us = min;
             }
         }
-        self.phase = Phase::Drain {
-            gain_q8,
-            rounds,
-            low_us,
-        };
         let deep = gain_q8 <= DRAIN_DEEP_Q8;
         let bdp = self.path.bdp(ack.mss);
         let empty = ack.in_flight <= if deep { bdp / 2 } else { bdp };
+        self.phase = Phase::Drain {
+            // What is still to be learned needs no more than the shallowest drain.
+            gain_q8: if empty && !deep {
+                DRAIN_MAX_Q8
+            } else {
+                gain_q8
+            },
+            rounds,
+            low_us,
+        };
         // With random loss a full round below capacity is wanted: it is what tells random from excess.
         let measured = rounds >= 1 || (!deep && self.path.loss.random() < Q16 / 256);
         if empty && measured && !seen.queued {
