@@ -30,7 +30,8 @@ mapfile -t shell < <(files | while read -r file; do
 	'#!'*sh | '#!'*sh\ *) echo "$file" ;;
 	esac
 done)
-shellcheck -x "${shell[@]}"
+# SC1091: a sourced file that is found only at run time.
+shellcheck -x -P SCRIPTDIR -e SC1091 "${shell[@]}"
 
 if files | tr "\n" "\0" | xargs -0 grep -nIE '[[:space:]]+$' -- |
 	grep -vE '^\./(COPYING|[^:]*\.md):'; then
