@@ -55,6 +55,8 @@ pub(super) struct LossSplit {
     low: Tally,
     cruise: Tally,
     dispersion_q4: u32,
+    /// Loss rate of the last low round.
+    last_low: Option<u32>,
 }
 
 impl LossSplit {
@@ -63,6 +65,7 @@ impl LossSplit {
             low: Tally::default(),
             cruise: Tally::default(),
             dispersion_q4: DISPERSION_START_Q4,
+            last_low: None,
         }
     }
 
@@ -173,28 +176,32 @@ impl LossSplit {
     }
 
     /// Learns how clustered losses are from a round sent below capacity into an empty queue.
+    ///
+    /// From the difference to the low round before, not to the random rate: a lasting overload makes both lose alike and must
+    /// not pass for clustering.
     pub(super) fn learn_dispersion(&mut self, lost: u32, total: u32) {
-        let p = self.random();
-        let expected_q4 = low32(u64::from(total).saturating_mul(u64::from(p)) >> 12);
-        // Too few expected losses say nothing about their clustering.
-        if expected_q4 < 16 {
+        let now = share(lost, total);
+        let before = self.last_low.replace(now).unwrap_or(now);
+        let p = now.saturating_add(before) / 2;
+        // Less than one expected loss says nothing about its clustering.
+        if u64::from(total).saturating_mul(u64::from(p)) < u64::from(Q16) {
             return;
         }
-        let difference = u64::from(expected_q4.abs_diff(lost.saturating_mul(16)));
         let kept = u64::from(Q16.saturating_sub(p).max(1));
-        let variance_q4 = u64::from(expected_q4).saturating_mul(kept) >> 16;
-        let index_q4 = low32(
-            difference
-                .saturating_mul(difference)
-                .checked_div(variance_q4.max(1))
-                .unwrap_or(0),
-        )
-        .min(DISPERSION_MAX_Q4);
-        // EWMA of 1/8, because the index of a single round scatters by itself; upwards of 1/4: a burst is rare and says much.
+        let variance = u64::from(p).saturating_mul(kept) >> 16;
+        let difference = u64::from(now.abs_diff(before));
+        // n (l1 - l2)^2 / (2 p (1 - p)) is one for independent losses; q32 over q16, kept as q4.
+        let square = u64::from(total).saturating_mul(difference.saturating_mul(difference));
+        let index = square
+            .checked_div(variance.saturating_mul(2).max(1))
+            .unwrap_or(0);
+        let index_q4 = low32(index >> 12).min(DISPERSION_MAX_Q4);
+        // EWMA of 1/16, because the index of a single round scatters by itself; upwards of 1/4: a burst is rare and says
+        // much.
         let (keep, share) = if index_q4 > self.dispersion_q4 {
             (3, 4)
         } else {
-            (7, 8)
+            (15, 16)
         };
         self.dispersion_q4 = (self.dispersion_q4.saturating_mul(keep))
             .saturating_add(index_q4)
