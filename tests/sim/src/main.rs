@@ -70,7 +70,7 @@ struct Outcome {
     rtos: u32,
 }
 
-fn run(case: &Case, seed: u64, trace: bool) -> Outcome {
+fn run(case: &Case, seed: u64, trace: bool, settings: Settings) -> Outcome {
     let mut link = Link::new(case, seed);
     let mut queue = Queue(BinaryHeap::new(), 0);
     let rtt = case.rtt_ms / 1e3;
@@ -80,7 +80,7 @@ fn run(case: &Case, seed: u64, trace: bool) -> Outcome {
     let mut wake: Vec<f64> = vec![f64::MAX; case.flows];
     for flow in 0..case.flows {
         let start = flow as f64 * 0.37;
-        flows.push(Sender::new(start, rtt, reo, Settings::default()));
+        flows.push(Sender::new(start, rtt, reo, settings));
         queue.add(start, flow, What::Wake);
         queue.add(start + 1.0, flow, What::Timeout);
     }
@@ -241,7 +241,7 @@ fn main() {
         "case", "limit", "goodput", "ratio", "p95 rtt", "lost%", "tail%", "rtos"
     );
     for case in cases().iter().filter(|c| c.name.contains(&part)) {
-        let o = run(case, 1, trace);
+        let o = run(case, 1, trace, Settings::default());
         let rate = if case.steps.is_empty() {
             case.policer.map_or(case.mbit, |p| p.0)
         } else {
@@ -266,5 +266,56 @@ fn main() {
                 String::new()
             },
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Goodput over the limit, and share of packets dropped at the bottleneck.
+    fn outcome(name: &str, settings: Settings) -> (f64, f64) {
+        let case = cases()
+            .into_iter()
+            .find(|c| c.name == name)
+            .expect("known path");
+        let o = run(&case, 1, false, settings);
+        let rate = case.policer.map_or(case.mbit, |p| p.0);
+        let limit = rate * (1.0 - case.loss) * f64::from(MSS) / net::WIRE;
+        (o.goodput.iter().sum::<f64>() / limit, o.tail)
+    }
+
+    #[test]
+    fn paths_are_filled_and_not_flooded() {
+        // A little under and over what is achieved.
+        for (name, least, most_dropped) in [
+            ("100M-100ms-0", 0.97, 0.005),
+            ("100M-100ms-1%", 0.95, 0.005),
+            ("100M-100ms-10%", 0.95, 0.005),
+            ("100M-100ms-30%", 0.95, 0.005),
+            ("100M-100ms-50%", 0.93, 0.01),
+            ("ge-1%-8", 0.90, 0.01),
+            ("shallow-0.06", 0.95, 0.03),
+            ("shallow-0.2-1%", 0.93, 0.02),
+            ("deep-8", 0.97, 0.005),
+            ("policer-10", 0.95, 0.15),
+            ("geo", 0.90, 0.01),
+        ] {
+            let (ratio, dropped) = outcome(name, Settings::default());
+            println!("{name}: {ratio:.3} of the limit, {dropped:.4} dropped");
+            assert!(ratio >= least, "{name}: {ratio:.3} of the limit");
+            assert!(dropped <= most_dropped, "{name}: {dropped:.4} dropped");
+        }
+    }
+
+    #[test]
+    fn the_floors_notice_a_sender_that_slows_down_by_what_it_loses() {
+        let settings = Settings {
+            track_random_loss: false,
+            half_cwnd_min_srtt_ms: 0,
+            ..Settings::default()
+        };
+        let (ratio, _) = outcome("100M-100ms-30%", settings);
+        assert!(ratio < 0.95, "{ratio:.3} of the limit");
     }
 }
