@@ -8,7 +8,7 @@ use crate::model::settings::Hot;
 use crate::model::stats::Event;
 use crate::state::State;
 use crate::sys::tcp::{Review, Socket};
-use kernel::error::code::EALREADY;
+use kernel::error::code::EEXIST;
 use kernel::sync::atomic::{Full, Relaxed};
 
 /// Congestion controls that an application chooses in order to send at a rate
@@ -29,7 +29,7 @@ pub(crate) fn adopt(state: &State, hot: &Hot, socket: &mut Socket<'_>, adoption:
     }
     match congestion::control().adopt(socket, adoption) {
         Ok(()) => state.count(adoption.engine, Event::SocketsAdopted),
-        Err(EALREADY) => {}
+        Err(EEXIST) => {}
         Err(_) => state.count(adoption.engine, Event::AdoptFailures),
     }
 }

@@ -7,6 +7,7 @@
 //! policy; the files beside this one connect the two. See
 //! `Documentation/architecture.rst`.
 
+use crate::sys::compat::parameter;
 use crate::sys::netfilter::Priorities;
 use crate::sys::{layout, net_device, netfilter, published, tcp, work};
 use core::pin::Pin;
@@ -75,7 +76,7 @@ impl kernel::Module for Appex {
         layout::check()?;
         #[cfg(appex_selftest)]
         selftest::run()?;
-        let engines = module_parameters::engines.value();
+        let engines: u32 = parameter(module_parameters::engines.value());
         if !(1..=state::MAX_ENGINES).contains(&engines) {
             pr_err!("engines={engines}: must be 1 to {}\n", state::MAX_ENGINES);
             return Err(EINVAL);
@@ -88,10 +89,10 @@ impl kernel::Module for Appex {
         let hooks = netfilter::Registration::new(
             &hooks::Engines,
             Priorities {
-                rx_v4: module_parameters::ipRxHookPri.value(),
-                tx_v4: module_parameters::ipTxHookPri.value(),
-                rx_v6: module_parameters::ipv6RxHookPri.value(),
-                tx_v6: module_parameters::ipv6TxHookPri.value(),
+                rx_v4: parameter(module_parameters::ipRxHookPri.value()),
+                tx_v4: parameter(module_parameters::ipTxHookPri.value()),
+                rx_v6: parameter(module_parameters::ipv6RxHookPri.value()),
+                tx_v6: parameter(module_parameters::ipv6TxHookPri.value()),
             },
         )?;
         let proc = proc::Tree::new(state)?;

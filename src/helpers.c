@@ -57,25 +57,35 @@ void appex_list_del(struct list_head *entry)
 	list_del_init(entry);
 }
 
+/*
+ * Rust knows no address spaces: per-CPU pointers travel as plain ones. By way of
+ * an integer, because gcc has a named address space for them on x86.
+ */
+static u64 __percpu *percpu(u64 *counters)
+{
+	return (u64 __percpu *)(__force unsigned long)counters;
+}
+
 u64 *appex_percpu_alloc(u32 counters)
 {
-	return (__force u64 *)__alloc_percpu(array_size(counters, sizeof(u64)), sizeof(u64));
+	return (u64 *)(__force unsigned long)__alloc_percpu(array_size(counters, sizeof(u64)),
+							    sizeof(u64));
 }
 
 void appex_percpu_free(u64 *counters)
 {
-	free_percpu((u64 __percpu *)counters);
+	free_percpu(percpu(counters));
 }
 
 /* Any context. */
 void appex_percpu_add(u64 *counters, u32 index, u64 value)
 {
-	this_cpu_add(*((u64 __percpu *)counters + index), value);
+	this_cpu_add(percpu(counters)[index], value);
 }
 
 u64 appex_percpu_read(u64 *counters, u32 index, u32 cpu)
 {
-	return READ_ONCE(per_cpu_ptr((u64 __percpu *)counters, cpu)[index]);
+	return READ_ONCE(per_cpu_ptr(percpu(counters), cpu)[index]);
 }
 
 /* A hint: the caller may migrate right after. */
@@ -348,6 +358,16 @@ bool appex_log_allowed(void)
 	static DEFINE_RATELIMIT_STATE(limit, 5 * HZ, 10);
 
 	return __ratelimit(&limit);
+}
+
+void appex_smp_rmb(void)
+{
+	smp_rmb();
+}
+
+void appex_smp_wmb(void)
+{
+	smp_wmb();
 }
 
 u32 appex_usecs_to_jiffies(u32 us)

@@ -76,6 +76,8 @@ void *appex_proc_data(const struct file *file);
 long appex_copy_from_user(void *to, const char __user *from, size_t len);
 struct module *appex_this_module(void);
 bool appex_log_allowed(void);
+void appex_smp_rmb(void);
+void appex_smp_wmb(void);
 u32 appex_usecs_to_jiffies(u32 us);
 u32 appex_jiffies_to_usecs(u32 jiffies);
 

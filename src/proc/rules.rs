@@ -4,9 +4,9 @@
 
 use crate::model::settings::{Rule, RULES_MAX};
 use crate::model::units::Addr;
+use crate::sys::barrier;
 use kernel::prelude::*;
 use kernel::sync::atomic::{Acquire, Atomic, Relaxed, Release};
-use kernel::sync::barrier::{smp_mb, Read, Write};
 
 /// A rule taken apart into words.
 type Words = [Atomic<u64>; 3];
@@ -42,7 +42,7 @@ impl Rules {
         self.sequence.store(sequence | 1, Relaxed);
         // ORDERING: Who reads any of the new words reads the odd number below, too. Pairs with the
         // barrier in `decide`.
-        smp_mb(Write);
+        barrier::write();
         let mut len = 0usize;
         for (slot, rule) in self.slots.iter().zip(rules) {
             for (to, word) in slot.iter().zip(rule.to_words()) {
@@ -62,7 +62,7 @@ impl Rules {
         let found = self.search(peer);
         // ORDERING: The words are read before the number is read again. Pairs with the barrier in
         // `replace`.
-        smp_mb(Read);
+        barrier::read();
         if sequence & 1 == 1 || self.sequence.load(Relaxed) != sequence {
             return Some(false);
         }

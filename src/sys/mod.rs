@@ -9,6 +9,8 @@
 
 mod bindings;
 
+pub(crate) mod barrier;
+pub(crate) mod compat;
 pub(crate) mod flow_table;
 pub(crate) mod layout;
 pub(crate) mod net_device;

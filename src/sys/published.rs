@@ -2,6 +2,7 @@
 
 //! A value that any context can reach through a `static`, kept alive by RCU.
 
+use super::bindings as c;
 use core::marker::PhantomData;
 use core::ptr;
 use kernel::prelude::*;
@@ -76,7 +77,8 @@ impl<T: Send + Sync + 'static> Drop for Publication<T> {
     fn drop(&mut self) {
         let raw = self.place.raw();
         self.place.value.store(0, Relaxed);
-        rcu::synchronize_rcu();
+        // SAFETY: Process context: publications are dropped by module exit.
+        unsafe { c::synchronize_rcu() };
         // SAFETY: From `Arc::into_raw` in `publish`, taken back once, after all readers.
         drop(unsafe { Arc::from_raw(raw) });
     }

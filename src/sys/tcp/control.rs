@@ -99,9 +99,9 @@ impl<A: Algorithm> Control<A> {
         self.uses_us(socket.as_ptr())
     }
 
-    /// Takes the socket over. Fails, leaving it as it is, when it has no
-    /// initialised congestion control, one that needs ECN marking or is made
-    /// of BPF programs, ours already, or when there is no memory.
+    /// Takes the socket over. Errors, leaving it as it is: `EINVAL` when it has
+    /// no initialised congestion control, `EPERM` when that needs ECN marking or
+    /// is made of BPF programs, `EEXIST` when it is ours already, `ENOMEM`.
     ///
     /// Context: the socket's lock held, softirq or process with BH off or on.
     pub(crate) fn adopt(&self, socket: &mut Socket<'_>, context: A::Context) -> Result {
@@ -112,7 +112,7 @@ impl<A: Algorithm> Control<A> {
             return Err(ENODEV);
         }
         if self.uses_us(sk) {
-            return Err(EALREADY);
+            return Err(EEXIST);
         }
         // SAFETY: The socket is live and locked; `icsk` is its start.
         let (old, initialized) = unsafe { ((*icsk).icsk_ca_ops, (*icsk).icsk_ca_initialized()) };
@@ -123,13 +123,13 @@ impl<A: Algorithm> Control<A> {
         let (flags, old_release) = unsafe { ((*old).flags, (*old).release) };
         // DCTCP and its like need marks on every packet: leave them alone.
         if flags & c::APPEX_CONG_ECN != 0 {
-            return Err(EOPNOTSUPP);
+            return Err(EPERM);
         }
         // A BPF program may send an ACK (bpf_tcp_send_ack) in the middle of a callback, so come
         // here, and then go on writing to the private area.
         // SAFETY: The socket's ops are referenced by it.
         if unsafe { c::appex_ca_is_bpf(old) } {
-            return Err(EOPNOTSUPP);
+            return Err(EPERM);
         }
         // No warning: under memory pressure the flow simply stays as it is.
         let slot = KBox::<Record<A>>::new_uninit(GFP_ATOMIC | __GFP_NOWARN)?;

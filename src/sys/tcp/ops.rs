@@ -154,9 +154,9 @@ pub(super) unsafe extern "C" fn cong_control<A: Algorithm>(
     let sample = RateSample::new(unsafe { &*rs });
     // SAFETY: Promised by the caller.
     let done = unsafe { with::<A, _>(sk, |a, socket| a.on_ack(socket, &sample)) };
+    let icsk = sk.cast_const().cast::<c::inet_connection_sock>();
     // SAFETY: Our ops, so a socket with an `inet_connection_sock`, locked.
-    let begun =
-        || unsafe { c::inet_connection_sock::icsk_ca_initialized_raw(sk.cast_const().cast()) != 0 };
+    let begun = || unsafe { c::inet_connection_sock::icsk_ca_initialized_raw(icsk) != 0 };
     // The ACK of a SYN comes here before `init`, and TCP calls `release` only
     // after an `init`: a record made now would never be freed.
     if done.is_none() && begun() {
