@@ -29,4 +29,9 @@ type __kernel_size_t = usize;
 type __kernel_ssize_t = isize;
 type __kernel_ptrdiff_t = isize;
 
+// Blocked in bindgen_parameters, which says why; never looked into.
+#[repr(C, align(8))]
+#[derive(Clone, Copy)]
+pub struct socket_lock_t([u8; APPEX_SOCKET_LOCK_BYTES as usize]);
+
 include!(concat!(env!("APPEX_GENERATED"), "/bindings_generated.rs"));

@@ -26,6 +26,7 @@
 /* Macros that bindgen cannot evaluate by itself. */
 enum {
 	APPEX_CA_PRIV_BYTES = ICSK_CA_PRIV_SIZE,
+	APPEX_SOCKET_LOCK_BYTES = sizeof(socket_lock_t),
 	APPEX_CONG_NON_RESTRICTED = TCP_CONG_NON_RESTRICTED,
 	/* All flags that ask for marks or for their negotiation. */
 	APPEX_CONG_ECN = TCP_CONG_MASK & ~TCP_CONG_NON_RESTRICTED,

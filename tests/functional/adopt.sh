@@ -19,6 +19,7 @@ put subnetAccEnable 1
 # fetch OUT HOST PORT: in the background
 fetch() { client python3 "$HERE/traffic.py" fetch "$2" "$3" "$BYTES" >"$1" 2>&1 & }
 adopted() { [ "$(control_of "$1" | sort -u)" = zeta ]; }
+has() { [ "$(control_of 5001 | sort -u)" = "$1" ]; }
 not_adopted() { ! control_of "$1" | grep -q zeta && [ -n "$(control_of "$1")" ]; }
 whole() { [ "$(cut -d' ' -f1 "$1")" = "$BYTES" ]; }
 
@@ -65,8 +66,7 @@ handed_back() { # NAME COMMAND...
 	fetch /tmp/out 10.9.0.1 5001
 	check "$name: adopted first" until_true 5 adopted 5001
 	"$@"
-	check "$name: handed back" until_true 5 not_adopted 5001
-	same "$name: to what it had" "$before" "$(control_of 5001 | sort -u)"
+	check "$name: handed back to what it had" until_true 5 has "$before"
 	wait $!
 	check "$name: whole" whole /tmp/out
 }
