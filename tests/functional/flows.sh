@@ -46,15 +46,16 @@ check "all is V4 plus V6" awk '
 
 # 2. Loss shows as a ratio.
 client tc qdisc replace dev cli0 root netem delay 5ms
-tc qdisc replace dev wan0 root netem loss 10% limit 10000
+check "packets are lost" tc qdisc replace dev wan0 root netem loss 10% limit 10000
 out=$(stat_of WanOutBytes) in=$(stat_of LanInBytes)
 fetch 10.9.0.1 5001
 out=$(($(stat_of WanOutBytes) - out)) in=$(($(stat_of LanInBytes) - in))
+lost=$(tc -s qdisc show dev wan0)
 tc qdisc del dev wan0 root
 client tc qdisc del dev cli0 root
 percent=$(((out - in) * 100 / out))
 if [ "$percent" -ge 5 ] && [ "$percent" -le 25 ]; then ok "10 % loss is a retransmission ratio of about 10 %"; else
-	not_ok "10 % loss is a retransmission ratio of about 10 %" "$percent % of $out"
+	not_ok "10 % loss is a retransmission ratio of about 10 %" "$percent % of $out; $lost"
 fi
 
 # 3. Flows: local, forwarded, other protocols.
