@@ -2,7 +2,7 @@
 
 //! Deterministic simulation of the congestion control over one bottleneck, for design work without a kernel.
 //!
-//! `zeta-sim [NAME-PART] [--trace]` prints a line per case; `--trace` prints the model's state every round trip.
+//! `zeta-sim [NAME-PART] [--seed=N] [--trace]` prints a line per case; `--trace` prints the model's state every round trip.
 
 #[path = "../../../src/model/control/mod.rs"]
 #[allow(dead_code)]
@@ -74,7 +74,7 @@ fn run(case: &Case, seed: u64, trace: bool, settings: Settings) -> Outcome {
     let mut link = Link::new(case, seed);
     let mut queue = Queue(BinaryHeap::new(), 0);
     let rtt = case.rtt_ms / 1e3;
-    let reo = if case.jitter_ms > 0.0 { rtt / 4.0 } else { 0.0 };
+    let reo = if case.jitter_ms > 0.0 && !case.in_order { rtt / 4.0 } else { 0.0 };
     let mut flows: Vec<Sender> = Vec::new();
     let mut held: Vec<Vec<u64>> = vec![Vec::new(); case.flows];
     let mut wake: Vec<f64> = vec![f64::MAX; case.flows];
@@ -133,12 +133,13 @@ fn run(case: &Case, seed: u64, trace: bool, settings: Settings) -> Outcome {
             let f = &flows[0];
             let i = f.zeta.info();
             println!(
-                "{now:8.3} {:?} bw {:7.2} gain {:.2} base {:6.1} q {:6.1} p {:5.2}% cwnd {} inflight {} delivered {}",
+                "{now:8.3} {:?} bw {:7.2} gain {:.2} base {:6.1} q {:6.1}/{:5.1} p {:5.2}% cwnd {} inflight {} delivered {}",
                 i.mode,
                 i.bw_bytes_per_s as f64 * 8e-6,
                 f64::from(i.pacing_gain_q8) / 256.0,
                 f64::from(i.base_rtt_us) / 1e3,
                 f64::from(i.queue_us) / 1e3,
+                f64::from(i.queue_threshold_us) / 1e3,
                 f64::from(i.random_loss_q16) / 655.36,
                 f.control().cwnd,
                 f.in_flight(),
@@ -198,6 +199,16 @@ fn cases() -> Vec<Case> {
             ..Case::new("jitter-5", 50.0, 50.0, 1.0, 0.0)
         },
         Case {
+            jitter_ms: 20.0,
+            in_order: true,
+            ..Case::new("in-order-20", 50.0, 50.0, 1.0, 0.0)
+        },
+        Case {
+            jitter_ms: 5.0,
+            in_order: true,
+            ..Case::new("in-order-5", 50.0, 50.0, 1.0, 0.0)
+        },
+        Case {
             policer: Some((10.0, 100e3)),
             ..Case::new("policer-10", 100.0, 50.0, 1.0, 0.0)
         },
@@ -231,6 +242,10 @@ fn cases() -> Vec<Case> {
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let trace = args.iter().any(|a| a == "--trace");
+    let seed = args
+        .iter()
+        .find_map(|a| a.strip_prefix("--seed="))
+        .map_or(1, |n| n.parse().expect("--seed=N takes a number"));
     let part = args
         .iter()
         .find(|a| !a.starts_with("--"))
@@ -241,7 +256,7 @@ fn main() {
         "case", "limit", "goodput", "ratio", "p95 rtt", "lost%", "tail%", "rtos"
     );
     for case in cases().iter().filter(|c| c.name.contains(&part)) {
-        let o = run(case, 1, trace, Settings::default());
+        let o = run(case, seed, trace, Settings::default());
         let rate = if case.steps.is_empty() {
             case.policer.map_or(case.mbit, |p| p.0)
         } else {

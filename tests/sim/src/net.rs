@@ -35,6 +35,8 @@ pub struct Case {
     /// Mean burst length; 1 is independent loss.
     pub burst: f64,
     pub jitter_ms: f64,
+    /// A late packet holds back those behind it.
+    pub in_order: bool,
     /// Policer in front of the link: rate in Mbit/s and bucket in bytes.
     pub policer: Option<(f64, f64)>,
     /// Rate changes: time in seconds, new rate in Mbit/s.
@@ -59,6 +61,7 @@ impl Case {
             loss,
             burst: 1.0,
             jitter_ms: 0.0,
+            in_order: false,
             policer: None,
             steps: &[],
             flows: 1,
@@ -78,6 +81,7 @@ pub struct Link {
     bad: bool,
     tokens: f64,
     tokens_at: f64,
+    last_out: f64,
     pub random: Random,
     pub tail_drops: u64,
 }
@@ -91,6 +95,7 @@ impl Link {
             bad: false,
             tokens: case.policer.map_or(0.0, |p| p.1),
             tokens_at: 0.0,
+            last_out: 0.0,
             random: Random(seed),
             tail_drops: 0,
         }
@@ -147,6 +152,11 @@ impl Link {
         if case.jitter_ms > 0.0 {
             delay = (delay + self.random.normal() * case.jitter_ms / 1e3).max(0.0);
         }
-        Some(self.free_at + delay)
+        let mut out = self.free_at + delay;
+        if case.in_order {
+            out = out.max(self.last_out);
+            self.last_out = out;
+        }
+        Some(out)
     }
 }

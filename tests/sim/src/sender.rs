@@ -255,6 +255,7 @@ impl Sender {
             total_retrans: self.lost,
             data_segs_out: self.sent as u32,
             max_pacing_rate: u64::MAX,
+            peer_time: None,
         };
         self.control = self.zeta.on_ack(&ack, &self.settings);
         self.rearm(now);
