@@ -177,6 +177,7 @@ impl Algorithm for Flow {
             total_retrans: socket.total_retrans(),
             data_segs_out: socket.data_segs_out(),
             max_pacing_rate: socket.max_pacing_rate(),
+            peer_time: socket.peer_time(),
         };
         let decision = self.zeta.on_ack(&ack, &settings);
         socket.set_cwnd(decision.cwnd);

@@ -262,6 +262,15 @@ void appex_sock_put(struct sock *sk)
 	sock_put(sk);
 }
 
+/* Bit-fields, which bindgen only offers through functions of its own. */
+bool appex_tcp_peer_time(const struct sock *sk, u32 *time)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+
+	*time = tp->rx_opt.rcv_tsval;
+	return tp->rx_opt.tstamp_ok && tp->rx_opt.saw_tstamp;
+}
+
 u32 appex_tcp_snd_cwnd(const struct sock *sk)
 {
 	return tcp_snd_cwnd(tcp_sk(sk));

@@ -58,6 +58,7 @@ void appex_lock_sock(struct sock *sk);
 bool appex_sock_trylock_bh(struct sock *sk);
 void appex_sock_unlock_bh(struct sock *sk);
 void appex_sock_put(struct sock *sk);
+bool appex_tcp_peer_time(const struct sock *sk, u32 *time);
 u32 appex_tcp_snd_cwnd(const struct sock *sk);
 void appex_tcp_snd_cwnd_set(struct sock *sk, u32 segments);
 u32 appex_tcp_packets_in_flight(const struct sock *sk);

@@ -34,6 +34,12 @@ pub(super) struct BaseRtt {
     /// Mean difference between the minima of consecutive rounds at one sending rate, times 8.
     drift_q3: u32,
     last_min_us: Option<u32>,
+    /// Mean range of the samples of a quarter round sent at capacity, times 8. A queue wanders slower than that.
+    range_q3: u32,
+    /// Ranges of the quarters of the running round, and the largest sample of the running quarter.
+    ranges_us: u32,
+    quarters: u32,
+    recent_max_us: u32,
     /// Steps of this size are the grain of sending, not jitter.
     grain_us: u32,
     spread_us: u32,
@@ -64,6 +70,10 @@ impl BaseRtt {
             last_rtt_us: 0,
             drift_q3: 0,
             last_min_us: None,
+            range_q3: 0,
+            ranges_us: 0,
+            quarters: 0,
+            recent_max_us: 0,
             grain_us: 0,
             spread_us: 0,
             seen_us: now_us,
@@ -78,6 +88,8 @@ impl BaseRtt {
     /// Takes a sample at `now_us`.
     pub(super) fn update(&mut self, now_us: u64, rtt_us: u32) {
         let rtt = rtt_us.max(1);
+        // A single late packet is no wave: both of two neighbours must be late.
+        let pair_us = rtt.min(self.last_rtt_us);
         if now_us >= self.bucket_end_us {
             rotate(&mut self.buckets);
             if let Some(first) = self.buckets.first_mut() {
@@ -119,23 +131,30 @@ impl BaseRtt {
             self.floor_us = self.floor_us.min(rtt);
             self.floor_seen_us = now_us;
         }
-        // A thirty-second above the base still counts as having seen it.
+        // A thirty-second above the base still counts as having seen it, and what noise hides.
         let near = self.base().unwrap_or(rtt);
-        if rtt <= near.saturating_add(near / 32) {
+        let slack = (near / 32).saturating_add(self.noise() / 2);
+        if rtt <= near.saturating_add(slack) {
             self.seen_us = now_us;
         }
         if now_us >= self.recent_end_us && self.recent_count >= MIN_SAMPLES {
+            let min = self.recent.first().copied().unwrap_or(u32::MAX);
+            let range = self.recent_max_us.saturating_sub(min);
+            self.ranges_us = self.ranges_us.saturating_add(range);
+            self.quarters = self.quarters.saturating_add(1);
             rotate(&mut self.recent);
             if let Some(first) = self.recent.first_mut() {
                 *first = u32::MAX;
             }
             self.recent_count = 0;
+            self.recent_max_us = 0;
             // A quarter of a round trip: the signal must be fresh when the next decision is due.
             self.recent_end_us = now_us.saturating_add(u64::from(rtt / 4));
         }
         if let Some(first) = self.recent.first_mut() {
             *first = (*first).min(rtt);
         }
+        self.recent_max_us = self.recent_max_us.max(pair_us);
         self.recent_count = self.recent_count.saturating_add(1);
     }
 
@@ -163,6 +182,7 @@ impl BaseRtt {
         let base = self.base().unwrap_or(0);
         (self.jitter_q4 / 8)
             .saturating_add(self.drift_q3 / 4)
+            .max(self.wander())
             .min(base / 2)
     }
 
@@ -174,6 +194,16 @@ impl BaseRtt {
     /// Tells the minimum of a finished round; `steady` if it and the one before were sent at the same rate, so that a
     /// difference is the path's and not our queue's.
     pub(super) fn note_round(&mut self, min_us: Option<u32>, steady: bool) {
+        let ranges = core::mem::take(&mut self.ranges_us);
+        let quarters = core::mem::take(&mut self.quarters);
+        if let (Some(mean), true) = (ranges.checked_div(quarters), steady) {
+            let slack = (self.base().unwrap_or(0) / 32).saturating_add(self.grain_us);
+            let range = mean.saturating_sub(slack);
+            self.range_q3 = match self.range_q3 {
+                0 => range.saturating_mul(8),
+                old => old.saturating_sub(old / 8).saturating_add(range),
+            };
+        }
         if let (Some(min), Some(last), true) = (min_us, self.last_min_us, steady) {
             self.drift_q3 = self
                 .drift_q3
@@ -221,7 +251,12 @@ impl BaseRtt {
 
     /// Readings wander by so much that a single one is no evidence.
     pub(super) fn is_noisy(&self) -> bool {
-        self.noise() > self.base().unwrap_or(0) / 8
+        (self.jitter_q4 / 8).max(self.wander()) > self.base().unwrap_or(0) / 8
+    }
+
+    /// The slow part of the noise, which the minimum of a quarter round does not even out: packets wait for each other.
+    fn wander(&self) -> u32 {
+        self.range_q3 / 8
     }
 
     /// Mean round trip while our queue is empty.

@@ -7,6 +7,8 @@
 //! noise, and a maximum would collect the noise. The estimate rises by samples only while growing or probing, and is
 //! corrected in both directions by the mean rate of rounds in which the bottleneck was seen busy.
 
+use super::math::gain;
+
 /// Differences up to this share of the estimate, three percent, are the noise of a round's mean.
 const CONFIRM_SHARE: u64 = 32;
 
@@ -31,8 +33,9 @@ impl Capacity {
     ///
     /// A rate close to the estimate changes nothing: it is what was sent, and a reading of the queue may be jitter. What was
     /// sent too much is drained by itself.
-    pub(super) fn measured(&mut self, rate: u64) {
-        if rate != 0 && rate.abs_diff(self.rate) > self.rate / CONFIRM_SHARE {
+    pub(super) fn measured(&mut self, rate: u64, doubt_q8: u32) {
+        let doubt = gain(self.rate, doubt_q8).max(self.rate / CONFIRM_SHARE);
+        if rate != 0 && rate.abs_diff(self.rate) > doubt {
             self.rate = rate;
         }
     }

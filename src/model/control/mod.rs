@@ -4,7 +4,7 @@
 //!
 //! Pure code: every input is a number in an [`Ack`], [`Start`] or [`Settings`], every output one in a [`Control`]. See
 //! `Documentation/algorithm.rst` for the reasoning. One file an estimator (`capacity`, `base_rtt`, `loss`, `history`,
-//! `rounds`, `aggregation`; together `path`) and one file a concern of control (`startup`, `probe`, `recovery`; together
+//! `rounds`, `aggregation`, `reverse`; together `path`) and one file a concern of control (`startup`, `probe`, `recovery`; together
 //! `zeta`).
 //!
 //! CONTEXT: called with the socket lock held, usually in softirq. Nothing here blocks, allocates or panics.
@@ -21,6 +21,7 @@ mod path;
 mod phase;
 mod probe;
 mod recovery;
+mod reverse;
 mod rounds;
 mod startup;
 mod steady;

@@ -115,7 +115,7 @@ impl Zeta {
         if capacity == 0 {
             return u32::MAX;
         }
-        let span = u64::from(self.path.rtt.typical().unwrap_or(ack.srtt_us));
+        let span = u64::from(self.path.span().unwrap_or(ack.srtt_us));
         let bdp = packets(gain(capacity, gain_q8), span, ack.mss);
         // Three bursts on their way through the hosts: one leaving, one in the device, one being acknowledged.
         let burst = packets(capacity, 1_000, ack.mss).clamp(2, 44);

@@ -7,6 +7,7 @@ use super::base_rtt::BaseRtt;
 use super::capacity::Capacity;
 use super::history::History;
 use super::loss::LossSplit;
+use super::reverse::Reverse;
 use super::math::{inflate, low32, mul_div, packets, rate, rotate};
 use super::rounds::{Kind, Round, Rounds};
 use super::types::{Ack, Settings, Start};
@@ -42,6 +43,7 @@ pub(super) struct Path {
     pub(super) loss: LossSplit,
     pub(super) rounds: Rounds,
     pub(super) aggregation: Aggregation,
+    reverse: Reverse,
     history: History,
     last_wnd: u32,
     rwnd_limited: bool,
@@ -59,6 +61,7 @@ impl Path {
             loss: LossSplit::new(),
             rounds: Rounds::new(start.now_us, start.delivered, start.lost),
             aggregation: Aggregation::default(),
+            reverse: Reverse::new(),
             history: History::default(),
             last_wnd: 0,
             rwnd_limited: false,
@@ -104,7 +107,11 @@ impl Path {
             self.history.clear();
             self.rounds.resync(ack.now_us, ack.delivered, ack.lost);
         }
-        if let Some(rtt) = ack.rtt_us {
+        self.reverse.update(ack.now_us, ack.srtt_us, ack.peer_time);
+        let rtt_us = ack
+            .rtt_us
+            .map(|rtt| rtt.saturating_sub(self.reverse.excess()));
+        if let Some(rtt) = rtt_us {
             // A delayed ACK says nothing about the queue.
             if !ack.is_ack_delayed {
                 self.rtt.update(ack.now_us, rtt);
@@ -132,7 +139,7 @@ impl Path {
                 ack.prior_delivered,
                 ack.delivered,
                 ack.lost,
-                ack.rtt_us,
+                rtt_us,
                 ack.is_app_limited,
             )
         });
@@ -215,9 +222,15 @@ impl Path {
         round.min_rtt_us.is_some_and(|rtt| self.rtt.is_load(rtt))
     }
 
+    /// Round trip without a queue at the bottleneck; the queue of the way back is part of it, for nobody can avoid it.
+    pub(super) fn span(&self) -> Option<u32> {
+        let typical = self.rtt.typical()?;
+        Some(typical.saturating_add(self.reverse.excess()))
+    }
+
     /// Packets the path holds without a queue.
     pub(super) fn bdp(&self, mss: u32) -> u32 {
-        let span = self.rtt.typical().unwrap_or(1_000);
+        let span = self.span().unwrap_or(1_000);
         packets(self.capacity.get(), u64::from(span), mss)
     }
 

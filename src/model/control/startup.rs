@@ -31,6 +31,8 @@ pub(super) struct Startup {
     queued: bool,
     /// The connection is new: its losses are the first thing known about the path.
     first: bool,
+    /// Capacity known before the search, bytes per second.
+    from: u64,
 }
 
 /// Why the search goes on or ends.
@@ -45,15 +47,21 @@ pub(super) enum Verdict {
 }
 
 impl Startup {
-    /// A search on an unknown path (`first`) or from a known rate.
-    pub(super) fn new(first: bool) -> Self {
+    /// A search from a known rate; zero for an unknown path.
+    pub(super) fn new(from: u64) -> Self {
         Self {
             reached: 0,
             flat: 0,
             flat_packets: 0,
             queued: false,
-            first,
+            first: from == 0,
+            from,
         }
+    }
+
+    /// Capacity known before the search, bytes per second.
+    pub(super) fn from(&self) -> u64 {
+        self.from
     }
 
     /// Judges an ACK.

@@ -17,6 +17,10 @@ const PROBE_ROUNDS: u8 = 4;
 impl Zeta {
     pub(super) fn cruise(&mut self, now_us: u64) {
         self.cruise_rounds = self.schedule.cruise_rounds(now_us);
+        if core::mem::take(&mut self.unsure) {
+            // One noisy reading may have ended the search: ask at once.
+            self.cruise_rounds = 1;
+        }
         self.phase = Phase::Cruise {
             rounds: 0,
             since_us: now_us,
@@ -67,13 +71,19 @@ impl Zeta {
             let before = self.path.capacity.get();
             self.phase = Phase::Up {
                 before,
-                gain_q8: self.schedule.gain(self.max_tx(ack.now_us, settings)),
+                gain_q8: self.probe_gain(ack, settings),
                 rounds: 0,
                 tally: Tally::default(),
             };
         } else {
             self.phase = Phase::Cruise { rounds, since_us };
         }
+    }
+
+    /// Gain of the next probe: it must stand out against the noise.
+    fn probe_gain(&self, ack: &Ack, settings: &Settings) -> u32 {
+        let large = self.max_tx(ack.now_us, settings) || self.path.rtt.is_noisy();
+        self.schedule.gain(large)
     }
 
     /// Rounds a probe lasts: one, or as many as it takes for the count of packets to mean something.
@@ -160,18 +170,19 @@ impl Zeta {
         if !round.app_limited && (found || !queued) {
             self.path.capacity.raise(got);
         }
-        if !found || queued || round.app_limited {
+        let blocked = queued && !self.path.rtt.is_noisy();
+        if !found || blocked || round.app_limited {
             self.schedule.harmless();
             self.drain();
         } else if self.schedule.may_regrow() {
             self.phase = Phase::Startup {
-                search: Startup::new(false),
+                search: Startup::new(before),
                 gain_q8: REGROWTH_GAIN_Q8,
             };
         } else {
             self.phase = Phase::Up {
                 before: self.path.capacity.get(),
-                gain_q8: self.schedule.gain(self.max_tx(ack.now_us, settings)),
+                gain_q8: self.probe_gain(ack, settings),
                 rounds: 0,
                 tally: Tally::default(),
             };

@@ -151,16 +151,44 @@ fn compensation_is_bounded() {
     assert!(loss.random() <= Q16 * 6 / 10);
 }
 
+/// Noise after rounds of 50 ms with an ACK each millisecond; each nine come in a wave, late by `wave_us` at first.
+fn noise_of_waves(wave_us: u32) -> u32 {
+    let mut rtt = BaseRtt::new(0, Some(50_000));
+    for ms in 0..2_000u64 {
+        let phase = ms % 9;
+        let late = wave_us / 9 * (8 - phase as u32);
+        rtt.update(ms * 1_000, 50_000 + late);
+        if ms % 50 == 49 {
+            rtt.note_round(Some(50_000), true);
+        }
+    }
+    rtt.noise()
+}
+
+#[test]
+fn packets_that_wait_for_each_other_raise_the_noise_floor() {
+    assert_eq!(noise_of_waves(0), 0);
+    let noise = noise_of_waves(18_000);
+    assert!((9_000..=18_000).contains(&noise), "{noise}");
+    // More than half a round trip is never believed.
+    assert_eq!(noise_of_waves(180_000), 25_000);
+}
+
 #[test]
 fn capacity_ignores_measurements_that_only_confirm_it() {
     let mut capacity = Capacity::default();
     capacity.raise(1_000_000);
-    capacity.measured(990_000);
+    capacity.measured(990_000, 0);
     assert_eq!(capacity.get(), 1_000_000);
-    capacity.measured(800_000);
+    capacity.measured(800_000, 0);
     assert_eq!(capacity.get(), 800_000);
+    // In doubt by a quarter (64/256) only a larger difference counts.
+    capacity.measured(650_000, 64);
+    assert_eq!(capacity.get(), 800_000);
+    capacity.measured(590_000, 64);
+    assert_eq!(capacity.get(), 590_000);
     capacity.reset(0);
-    assert_eq!(capacity.get(), 800_000);
+    assert_eq!(capacity.get(), 590_000);
 }
 
 #[test]
@@ -301,6 +329,7 @@ fn any_input_gives_a_usable_decision() {
                 total_retrans: 0,
                 data_segs_out: 0,
                 max_pacing_rate: next(s),
+                peer_time: (next(s) % 4 != 0).then(|| nasty(s)),
             };
             let control = zeta.on_ack(&ack, &settings);
             assert!(control.cwnd >= 1 && control.pacing_rate >= 1);

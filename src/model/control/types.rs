@@ -87,6 +87,8 @@ pub struct Ack {
     pub data_segs_out: u32,
     /// Limit set by the application or administrator, bytes per second.
     pub max_pacing_rate: u64,
+    /// Time stamp that the peer put on this ACK (RFC 7323), in its own unit, wraps; `None` without the option.
+    pub peer_time: Option<u32>,
 }
 
 /// What the sender shall do from now on.

@@ -12,7 +12,7 @@
 //!    +---------------------------------------------------------------------------+
 //! ```
 
-use super::math::{mul_div, rate, Q8};
+use super::math::{low32, mul_div, rate, Q8};
 use super::path::{Observation, Path};
 use super::phase::{Phase, REGROWTH_GAIN_Q8, STARTUP_GAIN_Q8};
 use super::probe::Schedule;
@@ -35,6 +35,8 @@ pub struct Zeta {
     pub(super) restraint: Restraint,
     pub(super) cruise_rounds: u8,
     pub(super) ignore_queue: u8,
+    /// The search ended by a reading of the queue alone.
+    pub(super) unsure: bool,
     pub(super) cwnd: u32,
     pub(super) started_us: u64,
     /// Excess loss until then confirms an earlier one.
@@ -49,13 +51,14 @@ impl Zeta {
         Self {
             path: Path::new(start),
             phase: Phase::Startup {
-                search: Startup::new(true),
+                search: Startup::new(0),
                 gain_q8: STARTUP_GAIN_Q8,
             },
             schedule: Schedule::new(),
             restraint: Restraint::default(),
             cruise_rounds: 0,
             ignore_queue: 0,
+            unsure: false,
             cwnd: start.cwnd.max(MIN_CWND),
             started_us: start.now_us,
             suspect_until_us: 0,
@@ -155,13 +158,22 @@ impl Zeta {
                 self.raise(ack, seen);
                 match search.step(&mut self.path, seen, ack.mss) {
                     Verdict::Grow => self.phase = Phase::Startup { search, gain_q8 },
-                    Verdict::Full => self.phase = Phase::Settle { overrun: false },
+                    Verdict::Full => {
+                        self.unsure = seen.queued;
+                        self.phase = Phase::Settle { overrun: false };
+                    }
                     Verdict::Overrun => {
                         if gain_q8 == REGROWTH_GAIN_Q8 {
                             self.schedule.overrun();
                         }
                         if let Some(implied) = self.path.implied(ack, settings) {
-                            self.path.capacity.reset(implied);
+                            // Waves make single samples too small.
+                            let known = if self.path.rtt.is_noisy() {
+                                search.from()
+                            } else {
+                                0
+                            };
+                            self.path.capacity.reset(implied.max(known));
                         }
                         self.phase = Phase::Settle { overrun: true };
                     }
@@ -240,7 +252,13 @@ impl Zeta {
     pub(super) fn busy(&mut self, round: &Round, ack: &Ack, settings: &Settings) {
         if !round.app_limited {
             let measured = self.path.round_rate(round, ack.mss, settings);
-            self.path.capacity.measured(measured);
+            // The ends of a round are as uncertain as the round trip.
+            let doubt = low32(mul_div(
+                u64::from(self.path.rtt.noise()),
+                u64::from(Q8),
+                u64::from(round.span_us),
+            ));
+            self.path.capacity.measured(measured, doubt);
         }
     }
 

@@ -194,6 +194,13 @@ impl<'a> Socket<'a> {
         tp!(self.tcp_mstamp)
     }
 
+    /// Time stamp on the packet being processed, in the peer's unit; `None` without the option.
+    pub(crate) fn peer_time(&self) -> Option<u32> {
+        let mut time = 0;
+        // SAFETY: A locked TCP socket by the type invariant; `time` is written before the call returns.
+        unsafe { c::appex_tcp_peer_time(self.sk, &mut time) }.then_some(time)
+    }
+
     /// Whether the congestion window, not the application, bounds sending.
     pub(crate) fn is_cwnd_limited(&self) -> bool {
         // SAFETY: `sk` is a live, locked TCP socket.
