@@ -34,15 +34,16 @@ available:
 	@scripts/rust-available.sh --quiet "$(KDIR)"
 
 clean:
-	+$(MAKE) $(kbuild-args) clean
+	+$(if $(wildcard $(KDIR)/Makefile),$(MAKE) $(kbuild-args) clean,@echo "make clean: nothing done: there are no kernel headers in $(KDIR); name others with KDIR=/path")
 
 install:
 	scripts/install-local.sh $(or $(OUT),$(ABS))/appex.ko
 
 uninstall:
-	/appex/bin/lotServer.sh uninstall
+	scripts/install-local.sh --uninstall
 
-# Style and architecture; needs rustfmt and shellcheck.
+# Style and architecture; needs shellcheck and Debian 13's rustfmt: others format
+# differently.
 check:
 	scripts/check-style.sh
 	scripts/check-layers.sh
@@ -61,7 +62,8 @@ demo:
 
 help:
 	@sed -n 's/^# \?//;/^ *make/p' $(firstword $(MAKEFILE_LIST))
-	@echo '  make check               formatting, lints, layering'
+	@echo '  make check               formatting, lints, layering; with Debian 13'\''s tools:'
+	@echo '                           tests/lab/enter make check'
 	@echo '  make test-unit           unit tests of the pure code, on the host'
 	@echo '  make lab                 sets up the test laboratory'
 	@echo '  make test                all tests'

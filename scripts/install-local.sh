@@ -9,7 +9,8 @@
 #   KVER         the kernel's release, if it is not the one the module names
 #
 # An existing configuration is kept. What is put in place is recorded in
-# etc/.manifest, which is what "lotServer.sh uninstall" removes.
+# etc/.manifest, which is what "lotServer.sh uninstall" removes, together with
+# the configuration.
 #
 # install-local.sh --uninstall: that, for "make uninstall".
 set -euo pipefail
@@ -26,6 +27,14 @@ die() {
 	exit 1
 }
 
+case ${1-} in
+-h | --help)
+	sed -n '4,16s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+	exit 0
+	;;
+--uninstall) ;;
+-*) die "unknown option $1, see --help" ;;
+esac
 [[ $root == /?* && $root != */ ]] || die "APPEX_ROOT must be an absolute directory, not \"$root\""
 if [[ ${1-} == --uninstall ]]; then
 	[[ -x $root/bin/lotServer.sh ]] || die "nothing is installed in $root"

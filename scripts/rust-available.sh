@@ -24,6 +24,14 @@ no() {
 	exit 1
 }
 
+no_rust() {
+	no "$1 was built without CONFIG_RUST; in Debian the kernels that have it are linux-image-amd64 and" \
+		"linux-image-cloud-amd64 7.2 or newer from trixie-backports. Add the suite trixie-backports to apt's sources if it is not" \
+		"there (copy the line of trixie with the suite changed; in a .sources file add it to Suites), then apt update;" \
+		"apt install -t trixie-backports linux-image-amd64 linux-headers-amd64 (on a cloud image linux-image-cloud-amd64" \
+		"linux-headers-cloud-amd64); then reboot"
+}
+
 # config NAME: the value of an option of that kernel, without quotes; empty when it is off.
 config() {
 	sed -n "s/^$1=\"\{0,1\}\([^\"]*\)\"\{0,1\}\$/\1/p" "$kdir/.config" | head -n 1
@@ -32,13 +40,16 @@ config() {
 if [ ! -d "$kdir" ]; then
 	release=$(uname -r)
 	case $kdir in */modules/*/build) release=${kdir%/build} release=${release##*/} ;; esac
-	no "there are no kernel headers in $kdir; install them: apt install linux-headers-$release"
+	text="there are no kernel headers in $kdir; install them: apt install linux-headers-$release"
+	[ -r "/boot/config-$release" ] || no "$text; if apt has none: this kernel is not Debian's"
+	# Headers would not help a kernel without Rust.
+	grep -q '^CONFIG_RUST=y' "/boot/config-$release" || no_rust "the kernel $release"
+	no "$text"
 fi
 [ -r "$kdir/.config" ] || no "$kdir has no .config: it is not a headers directory or a configured kernel build directory"
 
 if [ "$(config CONFIG_RUST)" != y ]; then
-	no "the kernel of $kdir was built without CONFIG_RUST; in Debian the kernels that have it are linux-image-amd64 and" \
-		"linux-image-cloud-amd64 7.2 or newer from trixie-backports: apt install -t trixie-backports linux-image-amd64 linux-headers-amd64, then reboot"
+	no_rust "the kernel of $kdir"
 fi
 
 rustc=${RUSTC:-rustc}

@@ -24,6 +24,7 @@
 
 /* `sysctl net.ipv4.tcp_congestion_control=zeta` loads the module by this. */
 MODULE_ALIAS("tcp_zeta");
+MODULE_VERSION(APPEX_VERSION);
 
 void appex_spin_lock_init(spinlock_t *lock)
 {

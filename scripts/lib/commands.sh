@@ -316,13 +316,16 @@ do_uninstall() {
 # uninstall_files PATH...: files of the installation, then the files of use, then
 # the directories (written with a final slash) that are empty by then.
 uninstall_files() {
-	local path depmod='' release
-	local -a dirs=()
+	local path release
+	local -a dirs=() releases=()
 	for path in "$@"; do
 		case $path in
 		*/) dirs+=("$path") ;;
 		/*)
-			[[ ${path##*/} != appex.ko* ]] || depmod=$path
+			if [[ $path == */lib/modules/*/appex.ko* ]]; then
+				release=${path#*/lib/modules/} release=${release%%/*}
+				has_word "$release" "${releases[@]}" || releases+=("$release")
+			fi
 			rm -f -- "$path"
 			;;
 		esac
@@ -332,8 +335,8 @@ uninstall_files() {
 	for path in "${dirs[@]}"; do
 		rmdir -- "$path" 2>/dev/null || [[ ! -d $path ]] || warn "[warn] $path is not empty and stays"
 	done
-	if [[ -n $depmod ]]; then
-		release=${depmod#*/lib/modules/}
-		depmod -a "${release%%/*}" 2>/dev/null || :
-	fi
+	# The module may have been installed for several kernels.
+	for release in "${releases[@]}"; do
+		depmod -a "$release" 2>/dev/null || :
+	done
 }

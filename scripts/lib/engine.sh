@@ -72,6 +72,7 @@ module_load() {
 	done
 	warn "Load $PRODUCT failed!"
 	[[ -z $error ]] || warn "$error"
+	[[ $error != *'not found'* ]] || warn "appex is not installed for kernel $(uname -r): run make and make install"
 	return 1
 }
 

@@ -61,7 +61,7 @@ counters! {
     SocketsHandedBack: "sockets that got their own congestion control back while they lived";
     AdoptFailures: "sockets that could not be adopted and stayed as they were";
     OverLimitPassed: "new flows beyond the session limit that passed untouched";
-    OverLimitRefused: "packets of new flows beyond the session limit that were refused";
+    OverLimitRefused: "packets of new flows beyond the session limit that were refused; none are yet";
     UnclassifiedPackets: "packets whose headers were not understood and that passed untouched";
     RejectedWrites: "values written to /proc/net/appex that were refused";
 }

@@ -7,8 +7,8 @@ use super::base_rtt::BaseRtt;
 use super::capacity::Capacity;
 use super::history::History;
 use super::loss::LossSplit;
-use super::reverse::Reverse;
 use super::math::{inflate, low32, mul_div, packets, rate, rotate};
+use super::reverse::Reverse;
 use super::rounds::{Kind, Round, Rounds};
 use super::types::{Ack, Settings, Start};
 

@@ -8,6 +8,7 @@
 # breaks: test_manual_has_every_key | lib/keys.sh | s/^key smBurstMS .*/key smBurstMS int:0:9:ms cmd:smBurstMS 16/
 # breaks: test_ranges_agree_with_the_engine | lib/keys.sh | s/^\(key smBurstMS *\)int:0:10000/\1int:0:10001/
 # breaks: test_defaults_agree_with_the_engine | lib/keys.sh | s/^\(key smBurstMS .*\)16$/\117/
+# breaks: test_obeyed_agrees_with_the_engine | lib/keys.sh | s/^\(key smBurstMS .*\)cmd:smBurstMS/\1cmd:tcpOnly/
 
 MANUAL=$HERE/../../Documentation/lotserver.rst
 REFERENCE=$HERE/../../Documentation/interface.rst
@@ -39,6 +40,50 @@ test_manual_has_every_key() {
 				fail "the manual says otherwise: $name, default \"$default\", $range"
 		fi
 	done < <(keys)
+}
+
+# Which keys have an effect, in the manual and in the configuration's comments.
+# What the script does by itself (gso, rsc) is an effect, too.
+test_obeyed_agrees_with_the_engine() {
+	local name target engine count=0
+	while IFS='|' read -r name _; do
+		read -r name _ target <<<"$name"
+		case $name in
+		gso | rsc) engine=yes ;;
+		lanif) engine=$(engine_obeys lanIf) ;;
+		highcsv) engine=$(engine_obeys tcpFlags) ;;
+		*)
+			[[ $target != ignored ]] || continue
+			engine=yes
+			[[ $target != *:* ]] || engine=$(engine_obeys "${target#*:}")
+			;;
+		esac
+		is "$name $(manual_obeys "$name")" "$name $engine"
+		count=$((count + 1))
+	done < <(keys)
+	((count > 60)) || fail "only $count keys compared"
+}
+
+# The comment above a group of keys in etc/config speaks of all of them.
+test_shipped_config_says_what_has_no_effect() {
+	local name mark count=0
+	while read -r name mark; do
+		is "$name $mark" "$name $(manual_obeys "$name")"
+		count=$((count + 1))
+	done < <(awk '
+		/^#/ { if (!comment) mark = "yes"; comment = 1; if (/\(no effect yet/) mark = "no"; next }
+		/^[a-zA-Z0-9]+=/ { name = $0; sub(/=.*/, "", name); print name, mark }
+		{ comment = 0 }' "$HERE/../../etc/config")
+	((count > 30)) || fail "only $count keys compared"
+}
+
+# engine_obeys NAME, manual_obeys KEY: yes or no, as the reference and the manual say.
+engine_obeys() {
+	sed -n "s/^   \"$1\", \"[^\"]*\", \"[^\"]*\", \([a-z]*\), .*/\1/p" "$REFERENCE" | head -n 1
+}
+
+manual_obeys() {
+	sed -n "s/^   \"\`\`$1\`\`\", \"[^\"]*\", \"[^\"]*\", \"\([a-z]*\)\", .*/\1/p" "$MANUAL"
 }
 
 # engine_row NAME: the reference's row for a file or key, "VALUES|DEFAULT".

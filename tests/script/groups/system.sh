@@ -12,6 +12,9 @@
 # breaks: test_ppp_hook_waits_for_a_running_command | lib/system.sh | s/^\tlock 30$/\tlock/
 # breaks: test_reload_keeps_ppp_links | lib/commands.sh | s/if \[\[ ${CONFIG\[accppp\]} == 1 \]\]; then/if false; then/
 # breaks: test_uninstall | lib/commands.sh | s/mapfile -t files <"$MANIFEST_FILE"/files=()/
+# breaks: test_uninstall_for_several_kernels | lib/commands.sh | s/releases+=("$release")/releases=("$release")/
+# breaks: test_install_options | install-local.sh | s/^-\*) die.*//
+# breaks: test_install_options | install-local.sh | s/^-h | --help)/-h)/
 # breaks: test_uninstall_leaves_the_rest | lib/commands.sh | s/rmdir -- "$path" 2>\/dev\/null/rm -rf -- "$path"/
 # breaks: test_uninstall_without_a_record | lib/commands.sh | s/if \[\[ ! -f $MANIFEST_FILE .*; then/if false; then/
 # breaks: test_install_keeps_the_configuration | install-local.sh | s/if \[\[ -e $config \]\]; then/if false; then/
@@ -174,6 +177,34 @@ test_uninstall() {
 	absent "$APPEX_PROC"
 	absent "$APPEX_ROOT"
 	absent /lib/modules/0.0-test/updates/appex.ko
+}
+
+test_uninstall_for_several_kernels() {
+	mkdir -p /lib/modules "$T/bin"
+	printf '#!/bin/sh\necho "$*" >>"$FAKE_STATE/depmod"\n' >"$T/bin/depmod"
+	chmod +x "$T/bin/depmod"
+	PATH=$T/bin:$PATH
+	installed
+	KVER=0.1-test "$T/tree/scripts/install-local.sh" "$T/appex.ko" >"$T/out" 2>&1 || fail "$(<"$T/out")"
+	exists /lib/modules/0.1-test/updates/appex.ko
+	rm "$FAKE_STATE/depmod"
+	ok_lot uninstall
+	absent /lib/modules/0.0-test/updates/appex.ko
+	absent /lib/modules/0.1-test/updates/appex.ko
+	is "$(sort "$FAKE_STATE/depmod")" $'-a 0.0-test\n-a 0.1-test'
+}
+
+test_install_options() {
+	local option
+	for option in -h --help; do
+		"$SCRIPTS/install-local.sh" "$option" >"$T/out" 2>&1 || fail "$(<"$T/out")"
+		like "$(<"$T/out")" 'install-local.sh \[MODULE\]: *--uninstall*'
+		unlike "$(<"$T/out")" '*set -euo*'
+	done
+	! "$SCRIPTS/install-local.sh" --frobnicate >"$T/out" 2>&1 || fail 'an unknown option is taken'
+	is "$(<"$T/out")" 'install-local.sh: unknown option --frobnicate, see --help'
+	! APPEX_ROOT=$T/none "$SCRIPTS/install-local.sh" --uninstall >"$T/out" 2>&1 || fail 'there is nothing to remove'
+	is "$(<"$T/out")" "install-local.sh: nothing is installed in $T/none"
 }
 
 test_uninstall_leaves_the_rest() {

@@ -74,7 +74,11 @@ fn run(case: &Case, seed: u64, trace: bool, settings: Settings) -> Outcome {
     let mut link = Link::new(case, seed);
     let mut queue = Queue(BinaryHeap::new(), 0);
     let rtt = case.rtt_ms / 1e3;
-    let reo = if case.jitter_ms > 0.0 && !case.in_order { rtt / 4.0 } else { 0.0 };
+    let reo = if case.jitter_ms > 0.0 && !case.in_order {
+        rtt / 4.0
+    } else {
+        0.0
+    };
     let mut flows: Vec<Sender> = Vec::new();
     let mut held: Vec<Vec<u64>> = vec![Vec::new(); case.flows];
     let mut wake: Vec<f64> = vec![f64::MAX; case.flows];

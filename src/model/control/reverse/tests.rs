@@ -21,7 +21,11 @@ fn excess_after(peer: &Peer, late_ms: u64, forward_ms: u64) -> u32 {
     for step in 0..2_000u64 {
         let stamped_ms = 1_000 + 2 * step;
         let queued = step >= 1_000;
-        let (late, forward) = if queued { (late_ms, forward_ms) } else { (0, 0) };
+        let (late, forward) = if queued {
+            (late_ms, forward_ms)
+        } else {
+            (0, 0)
+        };
         let stamp = peer.zero.wrapping_add((peer.ticks)(stamped_ms + forward));
         let now_us = (stamped_ms + forward + late + 50) * 1_000;
         reverse.update(now_us, SRTT_US, Some(stamp));
@@ -99,7 +103,11 @@ fn without_a_stamp_nothing_is_known() {
 fn a_queue_that_goes_leaves_nothing_behind() {
     let mut reverse = Reverse::new();
     for step in 0..3_000u64 {
-        let late = if (1_000..2_000).contains(&step) { 80 } else { 0 };
+        let late = if (1_000..2_000).contains(&step) {
+            80
+        } else {
+            0
+        };
         let stamp = (step * 2) as u32;
         reverse.update((step * 2 + late + 50) * 1_000, SRTT_US, Some(stamp));
     }
