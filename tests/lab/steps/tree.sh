@@ -60,6 +60,12 @@ quiet_tree() {
 	printf '%s\n' force-unsafe-io path-exclude=/etc/kernel/postinst.d/dracut path-exclude=/etc/kernel/postinst.d/initramfs-tools \
 		path-exclude=/usr/share/doc/\* path-exclude=/usr/share/man/\* path-exclude=/usr/share/locale/\* \
 		>"$TREE/etc/dpkg/dpkg.cfg.d/lab"
+	# dracut's own set-up runs its hook, so there must be one; dpkg leaves this one alone.
+	local hook
+	for hook in dracut initramfs-tools; do
+		printf '#!/bin/sh\nexit 0\n' >"$TREE/etc/kernel/postinst.d/$hook"
+		chmod 755 "$TREE/etc/kernel/postinst.d/$hook"
+	done
 	[ -e "$TREE/etc/kernel-img.conf" ] || printf 'do_symlinks = no\nlink_in_boot = no\n' >"$TREE/etc/kernel-img.conf"
 	cp /etc/resolv.conf "$TREE/etc/resolv.conf" 2>/dev/null || true
 }
