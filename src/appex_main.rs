@@ -19,6 +19,7 @@ mod flows;
 mod hooks;
 mod interfaces;
 pub mod model;
+mod paths;
 mod proc;
 #[cfg(appex_selftest)]
 mod selftest;

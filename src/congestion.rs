@@ -5,14 +5,19 @@
 //! CONTEXT: all callbacks run with the socket's lock held, mostly in softirq. Nothing here sleeps or allocates.
 
 use crate::model::control::{self, Ack, Info, Start, Zeta};
+use crate::model::copies::{Budget, Segment};
+use crate::model::memory::Known;
 use crate::model::settings::Key;
 use crate::model::stats::Metric;
-use crate::model::units::Family;
+use crate::model::units::{Addr, Family};
 use crate::state::STATE;
 use crate::sys::tcp::{Algorithm, CaState, Control, RateSample, Socket, Summary};
 use kernel::sync::rcu;
 
 static CONTROL: Control<Flow> = Control::new();
+
+/// How often a long connection reports on its path, microseconds: often against the minutes that a report is believed.
+const REPORT_US: u64 = 10_000_000;
 
 /// What the adopting hook decides for a socket.
 #[derive(Clone, Copy)]
@@ -25,6 +30,8 @@ pub(crate) struct Adoption {
     pub(crate) family: Family,
     /// First window of a connection that has sent no data yet, packets.
     pub(crate) initial_cwnd: u32,
+    /// Address of the peer.
+    pub(crate) peer: Addr,
 }
 
 /// One flow under control.
@@ -33,6 +40,9 @@ pub(crate) struct Flow {
     /// `None` when the user chose the algorithm by name.
     adoption: Option<Adoption>,
     info: Info,
+    /// When to report what the path is like.
+    report_us: u64,
+    copies: Budget,
 }
 
 /// The congestion control, for registration, adoption and hand-back.
@@ -56,12 +66,33 @@ impl Flow {
         self.adoption.map_or(0, |adoption| adoption.engine)
     }
 
+    /// Whether `segment` is to be sent twice.
+    pub(crate) fn wants_copy(&mut self, segment: Segment, bytes_sent: u64) -> bool {
+        let loss = self.zeta.random_loss_q16();
+        self.copies.spend(segment, loss, bytes_sent)
+    }
+
+    /// Tells the memory of paths what this connection has seen.
+    fn report(&self, socket: &Socket<'_>) {
+        let guard = rcu::read_lock();
+        if let (Some(state), Some(adoption)) = (STATE.get(&guard), self.adoption) {
+            let report = self.zeta.learned(socket.delivered(), socket.lost());
+            state.paths.report(adoption.peer, &report);
+        }
+    }
+
     fn gauge(&self, up: bool) {
         let guard = rcu::read_lock();
         if let (Some(state), Some(adoption)) = (STATE.get(&guard), self.adoption) {
             state.gauge(adoption.engine, adoption.family, Metric::NumOfAccFlows, up);
         }
     }
+}
+
+/// What is remembered of the path of a connection. Context: any.
+fn known(adoption: Adoption) -> Option<Known> {
+    let guard = rcu::read_lock();
+    STATE.get(&guard)?.paths.take(adoption.peer)
 }
 
 /// Settings of an engine, as the model wants them. Each is one load; they are read per ACK so that a change reaches live
@@ -119,6 +150,7 @@ impl Algorithm for Flow {
             srtt_us: socket.srtt_us(),
             delivered: socket.delivered(),
             lost: socket.lost(),
+            known: context.filter(|_| fresh).and_then(known),
         };
         let zeta = Zeta::new(&start, &settings);
         let first = zeta.initial(&start, socket.max_pacing_rate());
@@ -129,6 +161,8 @@ impl Algorithm for Flow {
             zeta,
             adoption: context,
             info,
+            report_us: start.now_us.saturating_add(REPORT_US),
+            copies: Budget::default(),
         };
         flow.gauge(true);
         flow
@@ -192,6 +226,10 @@ impl Algorithm for Flow {
             }
         }
         self.info = self.zeta.info();
+        if ack.now_us >= self.report_us {
+            self.report_us = ack.now_us.saturating_add(REPORT_US);
+            self.report(socket);
+        }
     }
 
     fn ssthresh(&mut self, socket: &mut Socket<'_>) -> u32 {
@@ -217,6 +255,7 @@ impl Algorithm for Flow {
 
     fn stop(&mut self, socket: &mut Socket<'_>) {
         self.gauge(false);
+        self.report(socket);
         // A successor that has never seen a loss would take our window for slow start and double it:
         // let it begin where we are.
         let window = socket.cwnd();

@@ -11,6 +11,7 @@
 #include <linux/netfilter.h>
 #include <linux/percpu.h>
 #include <linux/proc_fs.h>
+#include <linux/random.h>
 #include <linux/ratelimit.h>
 #include <linux/rcupdate.h>
 #include <linux/seq_file.h>
@@ -120,6 +121,11 @@ u32 appex_hz(void)
 	return HZ;
 }
 
+u64 appex_random_u64(void)
+{
+	return get_random_u64();
+}
+
 int appex_skb_copy_bits(const struct sk_buff *skb, u32 offset, void *to, u32 len)
 {
 	const void *from = skb_header_pointer(skb, offset, len, to);
@@ -154,6 +160,70 @@ int appex_skb_iif(const struct sk_buff *skb)
 struct sock *appex_skb_full_sk(const struct sk_buff *skb)
 {
 	return skb->sk && sk_fullsock(skb->sk) ? skb->sk : NULL;
+}
+
+/* Set while a copy made here passes LOCAL_OUT on this CPU, with BH off. */
+static DEFINE_PER_CPU(bool, appex_copying);
+
+bool appex_sending_copy(void)
+{
+	return this_cpu_read(appex_copying);
+}
+
+/*
+ * Sends a second copy of a packet that is being sent, from LOCAL_OUT on. The
+ * copy has headers of its own, shares the data, and belongs to no socket. Data
+ * that the device is still to encrypt is not copied: only its socket may send
+ * it.
+ */
+bool appex_skb_send_copy(struct sk_buff *skb, bool v6)
+{
+	struct sk_buff *copy;
+	struct net *net;
+
+	if (!skb_dst(skb) || skb_is_decrypted(skb))
+		return false;
+	copy = pskb_copy(skb, GFP_ATOMIC | __GFP_NOWARN);
+	if (!copy)
+		return false;
+	net = dev_net(skb_dst(copy)->dev);
+	local_bh_disable();
+	this_cpu_write(appex_copying, true);
+	if (v6)
+		ip6_local_out(net, NULL, copy);
+	else
+		ip_local_out(net, NULL, copy);
+	this_cpu_write(appex_copying, false);
+	local_bh_enable();
+	return true;
+}
+
+/*
+ * Brings the first repetition of a SYN-ACK forward. Its timer is running
+ * already; a request that is being dropped has stopped it for good.
+ */
+void appex_skb_hasten_synack(struct sk_buff *skb, u32 ms)
+{
+	struct sock *sk = skb->sk;
+	struct request_sock *req;
+	unsigned long wait = msecs_to_jiffies(ms);
+
+	if (!sk || sk->sk_state != TCP_NEW_SYN_RECV)
+		return;
+	req = inet_reqsk(sk);
+	if (req->num_timeout || req->timeout <= wait)
+		return;
+	WRITE_ONCE(req->timeout, wait);
+	mod_timer_pending(&req->rsk_timer, jiffies + wait);
+}
+
+/* The same for a SYN; the timer is started after it has been sent. */
+void appex_tcp_hasten_syn(struct sock *sk, u32 ms)
+{
+	struct inet_connection_sock *icsk = inet_csk(sk);
+
+	if (sk->sk_state == TCP_SYN_SENT && !icsk->icsk_retransmits)
+		icsk->icsk_rto = min_t(u32, icsk->icsk_rto, msecs_to_jiffies(ms));
 }
 
 int appex_dev_ifindex(const struct net_device *dev)

@@ -39,12 +39,16 @@ bool appex_cpu_possible(u32 cpu);
 u64 appex_now_ms(void);
 u64 appex_now_us(void);
 u32 appex_hz(void);
+u64 appex_random_u64(void);
 
 int appex_skb_copy_bits(const struct sk_buff *skb, u32 offset, void *to, u32 len);
 u32 appex_skb_gso_segs(const struct sk_buff *skb);
 bool appex_skb_from_transport(const struct sk_buff *skb);
 int appex_skb_iif(const struct sk_buff *skb);
 struct sock *appex_skb_full_sk(const struct sk_buff *skb);
+bool appex_skb_send_copy(struct sk_buff *skb, bool v6);
+bool appex_sending_copy(void);
+void appex_skb_hasten_synack(struct sk_buff *skb, u32 ms);
 
 int appex_dev_ifindex(const struct net_device *dev);
 const char *appex_dev_name(const struct net_device *dev);
@@ -59,6 +63,7 @@ bool appex_sock_trylock_bh(struct sock *sk);
 void appex_sock_unlock_bh(struct sock *sk);
 void appex_sock_put(struct sock *sk);
 bool appex_tcp_peer_time(const struct sock *sk, u32 *time);
+void appex_tcp_hasten_syn(struct sock *sk, u32 ms);
 u32 appex_tcp_snd_cwnd(const struct sock *sk);
 void appex_tcp_snd_cwnd_set(struct sock *sk, u32 segments);
 u32 appex_tcp_packets_in_flight(const struct sock *sk);

@@ -9,7 +9,8 @@
 use crate::adoption;
 use crate::congestion::{self, Adoption};
 use crate::flows;
-use crate::model::classify::{self, Packet, Transport, HEADERS};
+use crate::model::classify::{self, Packet, TcpFlags, Transport, HEADERS};
+use crate::model::copies::{synack_timeout_ms, Segment, LEAST_LOSS_Q16};
 use crate::model::flow::wire_len;
 use crate::model::settings::Hot;
 use crate::model::stats::{Counter, Event, Metric};
@@ -18,6 +19,7 @@ use crate::state::{Engine, State, STATE};
 use crate::sys::net_device::Device;
 use crate::sys::netfilter::{Family, Hooks, LocalOut};
 use crate::sys::skb;
+use crate::sys::tcp::Socket;
 use kernel::sync::rcu;
 
 /// The one set of hooks.
@@ -74,6 +76,41 @@ impl<'a> Met<'a> {
         self.state.add(self.number, counter, self.wire);
     }
 
+    /// Takes the socket over if the settings and the peer's place allow it.
+    fn adopt(&self, out: &Device<'_>, socket: &mut Socket<'_>) {
+        let onlink = self.peer_is_onlink(out);
+        let rule = self.engine.settings.rule_for(self.packet.dest);
+        if !rule.unwrap_or(self.hot.subnet_acc || !onlink) {
+            return;
+        }
+        let adoption = Adoption {
+            engine: self.number,
+            interface: out.index(),
+            family: self.packet.family(),
+            peer: self.packet.dest,
+            initial_cwnd: if onlink {
+                self.hot.initial_cwnd_lan
+            } else {
+                self.hot.initial_cwnd_wan
+            },
+        };
+        adoption::adopt(self.state, &self.hot, socket, adoption);
+    }
+
+    /// A SYN-ACK on a path that loses: it is sent twice, and again before the usual second is over.
+    fn answer(&self, sending: &LocalOut<'_>, flags: TcpFlags) {
+        if !self.hot.tcp_acc || !flags.has(TcpFlags::SYN) || !flags.has(TcpFlags::ACK) {
+            return;
+        }
+        let known = self.state.paths.find(self.packet.dest).unwrap_or_default();
+        if let Some(ms) = synack_timeout_ms(self.hot.syn_retran_ms, known.base_rtt_us) {
+            sending.hasten_synack(ms);
+        }
+        if self.hot.copies && known.loss_q16 >= LEAST_LOSS_Q16 && sending.send_copy() {
+            self.state.count(self.number, Event::CopiedPackets);
+        }
+    }
+
     /// Whether the peer is in a subnet of the interface it is reached by.
     fn peer_is_onlink(&self, device: &Device<'_>) -> bool {
         let bits = self.packet.dest.bits.to_be_bytes();
@@ -88,41 +125,54 @@ impl<'a> Met<'a> {
 
 impl Hooks for Engines {
     fn local_out(&self, family: Family, out: &Device<'_>, sending: &mut LocalOut<'_>) {
+        if sending.is_copy() {
+            return;
+        }
         let guard = rcu::read_lock();
         let Some(met) = Met::new(&guard, family, out, sending.packet()) else {
             return;
         };
         let packet = &met.packet;
-        let socket = sending.socket(packet.source_port, packet.dest_port);
-        let (Transport::Tcp { seq, .. }, Some(mut socket)) = (packet.transport, socket) else {
+        let Transport::Tcp { seq, flags, .. } = packet.transport else {
             met.count(Metric::LanInBytes);
             return;
         };
+        let Some(mut socket) = sending.socket(packet.source_port, packet.dest_port) else {
+            met.count(Metric::LanInBytes);
+            met.answer(sending, flags);
+            return;
+        };
+        if flags.opens() && met.hot.syn_retran_ms != 0 {
+            socket.hasten_syn(met.hot.syn_retran_ms);
+        }
         // The socket advances `snd_nxt` after the first transmission, so what
         // lies before it was sent already.
         let again = packet.payload > 0 && seq.wrapping_sub(socket.snd_nxt()) >> 31 == 1;
         if !again {
             met.count(Metric::LanInBytes);
         }
-        if !met.hot.tcp_acc || congestion::control().controls(&socket) || !socket.can_send() {
+        if !met.hot.tcp_acc || !socket.can_send() {
             return;
         }
-        let onlink = met.peer_is_onlink(out);
-        let rule = met.engine.settings.rule_for(packet.dest);
-        if !rule.unwrap_or(met.hot.subnet_acc || !onlink) {
-            return;
+        if !congestion::control().controls(&socket) {
+            met.adopt(out, &mut socket);
         }
-        let adoption = Adoption {
-            engine: met.number,
-            interface: out.index(),
-            family: packet.family(),
-            initial_cwnd: if onlink {
-                met.hot.initial_cwnd_lan
-            } else {
-                met.hot.initial_cwnd_wan
-            },
+        let end = seq.wrapping_add(packet.payload);
+        let segment = Segment {
+            payload: packet.payload,
+            is_again: again,
+            // A FIN takes a sequence number after the last byte.
+            is_last: socket.write_seq().wrapping_sub(end) <= 1,
+            is_drained: socket.write_seq().wrapping_sub(socket.snd_nxt()) <= 1,
         };
-        adoption::adopt(met.state, &met.hot, &mut socket, adoption);
+        let sent = socket.bytes_sent();
+        let wanted = met.hot.copies
+            && congestion::control()
+                .with(&mut socket, |flow| flow.wants_copy(segment, sent))
+                .unwrap_or(false);
+        if wanted && sending.send_copy() {
+            met.state.count(met.number, Event::CopiedPackets);
+        }
     }
 
     fn post_routing(&self, family: Family, out: &Device<'_>, raw: &skb::Packet<'_>) {

@@ -19,6 +19,7 @@ use crate::interfaces::{Attached, Interfaces};
 use crate::model::settings::{Hot, Key};
 use crate::model::stats::{Counter, Event, Metric, COUNTERS};
 use crate::model::units::Family;
+use crate::paths::Paths;
 use crate::proc::Settings;
 use crate::sys::flow_table::Table;
 use crate::sys::percpu::{self, Counters};
@@ -41,6 +42,8 @@ pub(crate) const MAX_ENGINES: u32 = 64;
 pub(crate) struct State {
     engines: KVec<Engine>,
     counters: Counters,
+    /// What earlier connections have learned about their paths.
+    pub(crate) paths: Paths,
     /// Rounds of the reaper that are to look at all adopted sockets.
     pub(crate) reviews: Atomic<u32>,
     /// Interfaces of the machine, attached or not.
@@ -97,6 +100,7 @@ impl State {
             try_pin_init!(State {
                 engines: list,
                 counters,
+                paths: Paths::new()?,
                 reviews: Atomic::new(0),
                 interfaces <- Interfaces::new(),
                 flows <- Table::new(),

@@ -9,7 +9,6 @@
 
 use super::classify::{Packet, TcpFlags, Transport, TCP};
 use super::settings::SessionLimits;
-use super::stats::Metric;
 use super::units::{Addr, Family, Millis};
 
 /// Idle time of an established TCP connection: 2 hours and 4 minutes, the least that RFC 5382
@@ -162,30 +161,6 @@ pub fn may_accelerate(limits: &SessionLimits, accelerated: u64) -> bool {
     accelerated < u64::from(limits.accelerated)
 }
 
-/// Which way a packet crosses a WAN interface.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Crossing {
-    /// It came from the Internet.
-    In,
-    /// It goes to the Internet.
-    Out,
-}
-
-/// The two byte counters that a packet adds to, and how much.
-///
-/// `wire` is the length on the wire, see [`wire_len`]. Of an outbound packet `repeated` bytes were
-/// sent before; they count for `WanOutBytes` but not for `LanInBytes`, from which the scripts
-/// compute the retransmission ratio. Packets that are dropped must not be accounted.
-pub const fn account(crossing: Crossing, wire: u64, repeated: u64) -> [(Metric, u64); 2] {
-    match crossing {
-        Crossing::In => [(Metric::WanInBytes, wire), (Metric::LanOutBytes, wire)],
-        Crossing::Out => [
-            (Metric::WanOutBytes, wire),
-            (Metric::LanInBytes, wire.saturating_sub(repeated)),
-        ],
-    }
-}
-
 /// Bytes from the network header on that a packet takes on the wire once it is cut into `segments`,
 /// each of which repeats the headers. Zero segments mean one.
 pub const fn wire_len(packet: &Packet, segments: u16) -> u64 {
@@ -194,26 +169,7 @@ pub const fn wire_len(packet: &Packet, segments: u16) -> u64 {
     (packet.len() as u64).saturating_add(copies.saturating_mul(packet.headers as u64))
 }
 
-/// Splits the payload of an outbound TCP packet by what was sent before.
-///
-/// `highest` is the sequence number after the last byte sent so far, `None` at first. Returns the
-/// number of bytes that were sent before, and the new `highest`. Sequence numbers wrap, so "before"
-/// means less than half their range behind.
-pub fn repeated(highest: Option<u32>, seq: u32, payload: u32) -> (u32, u32) {
-    let end = seq.wrapping_add(payload);
-    let Some(highest) = highest else {
-        return (0, end);
-    };
-    let ahead = end.wrapping_sub(highest);
-    // CAST: the sign of the difference tells which is later.
-    if (ahead as i32) <= 0 {
-        (payload, highest)
-    } else {
-        (payload.saturating_sub(ahead), end)
-    }
-}
-
-/// The subnet whose hosts share one entry of the short-RTT table: /24 for IPv4, as in the original;
+/// The subnet whose hosts share what is known of the way to them: /24 for IPv4, as in the original;
 /// /64 for IPv6, the size of one link.
 pub const fn short_rtt_subnet(addr: Addr) -> Addr {
     let mask = match addr.family {

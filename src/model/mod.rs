@@ -35,8 +35,10 @@
 
 pub mod classify;
 pub mod control;
+pub mod copies;
 pub mod flow;
 pub mod ifname;
+pub mod memory;
 pub mod settings;
 pub mod stats;
 pub mod text;

@@ -18,6 +18,7 @@ pub(crate) mod netfilter;
 pub(crate) mod percpu;
 pub(crate) mod procfs;
 pub(crate) mod published;
+pub(crate) mod random;
 pub(crate) mod skb;
 pub(crate) mod tcp;
 pub(crate) mod time;

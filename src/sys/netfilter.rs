@@ -39,14 +39,40 @@ pub(crate) struct Priorities {
 }
 
 /// A packet of a local socket on its way out, before any other hook.
+///
+/// # Invariants
+///
+/// `packet` is in LOCAL_OUT, before any other hook, and of the family `v6`
+/// says.
 pub(crate) struct LocalOut<'a> {
     packet: Packet<'a>,
+    v6: bool,
 }
 
 impl<'a> LocalOut<'a> {
     /// The packet.
     pub(crate) fn packet(&self) -> &Packet<'a> {
         &self.packet
+    }
+
+    /// Whether this is a copy made by [`LocalOut::send_copy`].
+    pub(crate) fn is_copy(&self) -> bool {
+        // SAFETY: No requirement.
+        unsafe { c::appex_sending_copy() }
+    }
+
+    /// Sends a second copy ahead of this packet. It is met in LOCAL_OUT again
+    /// before this returns. False if that was not possible.
+    pub(crate) fn send_copy(&self) -> bool {
+        // SAFETY: In LOCAL_OUT by the type invariant, and of this family.
+        unsafe { self.packet.send_copy(self.v6) }
+    }
+
+    /// Has a SYN-ACK repeated after `ms` if no answer comes. Does nothing to
+    /// other packets.
+    pub(crate) fn hasten_synack(&self, ms: u32) {
+        // SAFETY: In LOCAL_OUT before any other hook by the type invariant.
+        unsafe { self.packet.hasten_synack(ms) }
     }
 
     /// The TCP socket that is sending it, locked, if the ports are its own. Only
@@ -156,7 +182,8 @@ unsafe extern "C" fn local_out_hook<H: Hooks, const V6: bool>(
     unsafe {
         if let Some(out) = Device::from_raw((*state).out) {
             let packet = Packet::from_raw(skb);
-            (*target.cast::<H>()).local_out(family(V6), &out, &mut LocalOut { packet });
+            // INVARIANT: This hook is registered in LOCAL_OUT at the first priority of all.
+            (*target.cast::<H>()).local_out(family(V6), &out, &mut LocalOut { packet, v6: V6 });
         }
     }
     c::NF_ACCEPT

@@ -63,6 +63,29 @@ impl<'a> Packet<'a> {
         buffer.get(..filled).unwrap_or(&[])
     }
 
+    /// Sends a second copy, which passes all hooks after this one. False if
+    /// there is no memory for it or the packet must not be copied.
+    ///
+    /// # Safety
+    ///
+    /// The packet must be met in LOCAL_OUT, and belong to the family `v6` says.
+    pub(in crate::sys) unsafe fn send_copy(&self, v6: bool) -> bool {
+        // SAFETY: Valid by the type invariant; a packet in LOCAL_OUT has its route and complete
+        // headers of the family that the caller vouches for.
+        unsafe { c::appex_skb_send_copy(self.skb, v6) }
+    }
+
+    /// Has a SYN-ACK repeated after `ms` if no answer comes, instead of a
+    /// second. Does nothing to other packets.
+    ///
+    /// # Safety
+    ///
+    /// The packet must be met in LOCAL_OUT, coming straight from the transport.
+    pub(in crate::sys) unsafe fn hasten_synack(&self, ms: u32) {
+        // SAFETY: Valid by the type invariant; the packet holds a reference of its socket.
+        unsafe { c::appex_skb_hasten_synack(self.skb, ms) }
+    }
+
     /// The socket that is sending this packet, if it is a TCP stream socket
     /// with the given local and remote port, whose lock is held.
     ///

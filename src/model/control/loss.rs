@@ -24,6 +24,9 @@ const DISPERSION_MAX_Q4: u32 = 48 * 16;
 /// to take, and what they lose is the first thing known about it.
 const KNOWN_PACKETS: u32 = 48;
 
+/// Packets that the memory of a path is worth: enough to judge by, few enough to be outvoted within a round or two.
+const SEED_PACKETS: u32 = 128;
+
 /// Most loss that is ever compensated, 60 %: beyond it paths are broken or policed, and each percent compensated costs ever
 /// more bytes.
 const RANDOM_MAX_Q16: u32 = Q16 / 5 * 3;
@@ -55,6 +58,8 @@ pub(super) struct LossSplit {
     low: Tally,
     cruise: Tally,
     dispersion_q4: u32,
+    /// Packets of `low` that are not the connection's own.
+    seeded: u32,
     /// Loss rate of the last low round.
     last_low: Option<u32>,
 }
@@ -65,8 +70,18 @@ impl LossSplit {
             low: Tally::default(),
             cruise: Tally::default(),
             dispersion_q4: DISPERSION_START_Q4,
+            seeded: 0,
             last_low: None,
         }
+    }
+
+    /// Starts with the loss rate that earlier connections have seen, worth as many packets as [`SEED_PACKETS`].
+    pub(super) fn seeded(loss_q16: u32) -> Self {
+        let mut split = Self::new();
+        let lost = u64::from(loss_q16).saturating_mul(u64::from(SEED_PACKETS)) >> 16;
+        split.low.add(low32(lost), SEED_PACKETS);
+        split.seeded = SEED_PACKETS;
+        split
     }
 
     /// Three standard deviations of the count of losses among `total`, at rate `p_q16`, bursts included.
@@ -85,6 +100,12 @@ impl LossSplit {
         let three_sigma = isqrt(spread_q4.saturating_mul(9) >> 4);
         // Two bursts of the typical size are never evidence.
         low32(three_sigma).saturating_add(self.dispersion_q4 >> 3)
+    }
+
+    /// Packets of this connection that the random rate rests on.
+    pub(super) fn weight(&self) -> u32 {
+        let own = self.low.total.saturating_sub(self.seeded);
+        own.saturating_add(self.cruise.total)
     }
 
     /// Random loss rate, q16.

@@ -11,6 +11,7 @@ use super::math::{inflate, low32, mul_div, packets, rate, rotate};
 use super::reverse::Reverse;
 use super::rounds::{Kind, Round, Rounds};
 use super::types::{Ack, Settings, Start};
+use crate::model::copies::LEAST_LOSS_Q16;
 
 /// Losses of a running round are judged once this many packets are resolved: fewer decide nothing.
 const JUDGE_PACKETS: u32 = 32;
@@ -58,7 +59,13 @@ impl Path {
         Self {
             capacity: Capacity::default(),
             rtt: BaseRtt::new(start.now_us, start.srtt_us),
-            loss: LossSplit::new(),
+            loss: match start.known {
+                // A path that was clean may have begun to lose: no prejudice then.
+                Some(known) if known.loss_q16 >= LEAST_LOSS_Q16 => {
+                    LossSplit::seeded(known.loss_q16)
+                }
+                _ => LossSplit::new(),
+            },
             rounds: Rounds::new(start.now_us, start.delivered, start.lost),
             aggregation: Aggregation::default(),
             reverse: Reverse::new(),

@@ -12,6 +12,7 @@ use super::recovery::Restraint;
 use super::rounds::{Kind, Rounds};
 use super::types::{Ack, CaState, RateSample, Settings, Start};
 use super::zeta::Zeta;
+use crate::model::memory::Known;
 
 const MSS: u32 = 1448;
 
@@ -252,6 +253,7 @@ fn start() -> Start {
         srtt_us: Some(100_000),
         delivered: 0,
         lost: 0,
+        known: None,
     }
 }
 
@@ -383,4 +385,50 @@ fn square_roots_and_rotation_are_those_of_the_library() {
     super::math::rotate(&mut ours);
     theirs.rotate_right(1);
     assert_eq!(ours, theirs);
+}
+
+fn remembered(loss_q16: u32, base_rtt_us: u32, capacity: u64) -> Start {
+    Start {
+        known: Some(Known {
+            loss_q16,
+            base_rtt_us,
+            capacity,
+        }),
+        ..start()
+    }
+}
+
+#[test]
+fn a_remembered_path_is_resumed_at_half_if_it_is_still_alike() {
+    let settings = Settings::default();
+    let window = |known: &Start| Zeta::new(known, &settings).initial(known, u64::MAX).cwnd;
+    // 12.5 MB/s for 100 ms are 864 packets.
+    assert_eq!(window(&remembered(0, 100_000, 12_500_000)), 432);
+    for other_rtt in [0, 40_000, 210_000] {
+        assert_eq!(window(&remembered(0, other_rtt, 12_500_000)), 22);
+    }
+    // Slower than the first window: no reason to go below it.
+    assert_eq!(window(&remembered(0, 100_000, 10_000)), 22);
+    assert_eq!(window(&start()), 22);
+}
+
+#[test]
+fn what_rests_on_memory_is_paced_over_a_round_trip() {
+    let settings = Settings::default();
+    let known = remembered(0, 100_000, 12_500_000);
+    let first = Zeta::new(&known, &settings).initial(&known, u64::MAX);
+    let bytes = u64::from(first.cwnd) * u64::from(MSS);
+    assert_eq!(first.pacing_rate, bytes * 10);
+}
+
+#[test]
+fn a_remembered_loss_rate_is_believed_unless_it_is_none() {
+    let settings = Settings::default();
+    let believed = |known: &Start| Zeta::new(known, &settings).random_loss_q16();
+    let loss = believed(&remembered(6_554, 100_000, 0));
+    assert!((5_900..=6_600).contains(&loss), "{loss}");
+    assert_eq!(believed(&remembered(100, 100_000, 0)), 0);
+    // Nothing of it is reported as seen.
+    let seen = Zeta::new(&remembered(6_554, 100_000, 0), &settings).learned(0, 0);
+    assert_eq!((seen.lost, seen.total, seen.capacity), (0, 0, 0));
 }

@@ -2,6 +2,8 @@
 
 //! What goes into the controller and what comes out: plain numbers only.
 
+use crate::model::memory::Known;
+
 /// State of the kernel's loss recovery.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum CaState {
@@ -168,6 +170,8 @@ pub struct Start {
     pub delivered: u32,
     /// Packets marked lost so far, wraps.
     pub lost: u32,
+    /// What earlier connections have learned about the path.
+    pub known: Option<Known>,
 }
 
 /// Phase, for display.

@@ -12,17 +12,21 @@
 //!    +---------------------------------------------------------------------------+
 //! ```
 
-use super::math::{low32, mul_div, rate, Q8};
+use super::math::{low32, mul_div, packets, rate, Q8};
 use super::path::{Observation, Path};
-use super::phase::{Phase, REGROWTH_GAIN_Q8, STARTUP_GAIN_Q8};
+use super::phase::{Phase, Tally, REGROWTH_GAIN_Q8, STARTUP_GAIN_Q8};
 use super::probe::Schedule;
 use super::recovery::Restraint;
 use super::rounds::{Kind, Round};
 use super::startup::{Startup, Verdict};
 use super::types::{Ack, CaState, Control, Info, Mode, Settings, Start};
+use crate::model::memory::Report;
 
 /// Smallest window, packets: two for delayed ACKs, two to keep the pipe from running dry meanwhile.
 pub const MIN_CWND: u32 = 4;
+
+/// Packets sent at or below capacity after which the model's split of losses is worth more than the plain count.
+const SURE_PACKETS: u32 = 256;
 
 /// Packets a round must have for its loss rate to switch to classic behaviour: two windows of the smallest size.
 const CLASSIC_PACKETS: u32 = 16;
@@ -37,6 +41,8 @@ pub struct Zeta {
     pub(super) ignore_queue: u8,
     /// The search ended by a reading of the queue alone.
     pub(super) unsure: bool,
+    /// All rounds that met no queue.
+    unloaded: Tally,
     pub(super) cwnd: u32,
     pub(super) started_us: u64,
     /// Excess loss until then confirms an earlier one.
@@ -59,7 +65,8 @@ impl Zeta {
             cruise_rounds: 0,
             ignore_queue: 0,
             unsure: false,
-            cwnd: start.cwnd.max(MIN_CWND),
+            unloaded: Tally::default(),
+            cwnd: start.cwnd.max(resumed(start)).max(MIN_CWND),
             started_us: start.now_us,
             suspect_until_us: 0,
             pacing_gain_q8: STARTUP_GAIN_Q8,
@@ -67,12 +74,14 @@ impl Zeta {
         }
     }
 
-    /// What to send with before the first ACK: the window, spread over half a round trip.
+    /// What to send with before the first ACK: the window, spread over half a round trip; over a whole one if it rests on
+    /// memory.
     pub fn initial(&self, start: &Start, max_rate: u64) -> Control {
         let span = start.srtt_us.unwrap_or(1_000).max(1);
+        let per_round = if self.cwnd > start.cwnd { 1 } else { 2 };
         let rate = mul_div(
             u64::from(self.cwnd).saturating_mul(u64::from(start.mss)),
-            2_000_000,
+            1_000_000_u64.saturating_mul(per_round),
             u64::from(span),
         );
         Control {
@@ -123,6 +132,52 @@ impl Zeta {
             settings.min_ssthresh
         };
         self.path.bdp(mss).max(floor).max(2)
+    }
+
+    /// What is worth remembering of the path; `delivered` and `lost` are the connection's counters now.
+    pub fn learned(&self, delivered: u32, lost: u32) -> Report {
+        let sure = self.path.loss.weight();
+        let (lost, total) = if sure >= SURE_PACKETS {
+            let lost = u64::from(sure).saturating_mul(u64::from(self.path.loss.random())) >> 16;
+            (low32(lost), sure)
+        } else {
+            // The last round has no end that would have been noticed.
+            let (got, missing) = if self.path.rtt.is_loaded() {
+                (0, 0)
+            } else {
+                self.path.rounds.so_far(delivered, lost)
+            };
+            (
+                self.unloaded.lost.saturating_add(missing),
+                self.unloaded
+                    .total()
+                    .saturating_add(got)
+                    .saturating_add(missing),
+            )
+        };
+        let first_search = matches!(
+            self.phase,
+            Phase::Startup {
+                gain_q8: STARTUP_GAIN_Q8,
+                ..
+            }
+        );
+        Report {
+            lost,
+            total,
+            base_rtt_us: self.path.rtt.base().unwrap_or(0),
+            // How fast the path is a search finds out at its end.
+            capacity: if first_search {
+                0
+            } else {
+                self.path.capacity.get()
+            },
+        }
+    }
+
+    /// Loss rate of the path that is not our doing, 1/65536.
+    pub fn random_loss_q16(&self) -> u32 {
+        self.path.loss.random()
     }
 
     /// View of the model.
@@ -216,6 +271,9 @@ impl Zeta {
     /// Feeds a finished round to the loss model.
     fn learn(&mut self, round: &Round, seen: &Observation) {
         let total = round.delivered.saturating_add(round.lost);
+        if !self.path.was_loaded(round) {
+            self.unloaded.add(round);
+        }
         if round.kind == Kind::Low && !self.path.was_loaded(round) {
             self.path.loss.learn_dispersion(round.lost, total);
         }
@@ -298,4 +356,18 @@ impl Zeta {
             self.path.capacity.reset(half);
         }
     }
+}
+
+/// First window that the memory of the path allows, packets; zero if it allows nothing.
+///
+/// Half of what the path carried then, if its round trip is still alike (Careful Resume, draft-ietf-tsvwg-careful-resume):
+/// when the path has become slower in the meantime, half is what a buffer of the usual size takes without loss.
+fn resumed(start: &Start) -> u32 {
+    let (Some(known), Some(srtt)) = (start.known, start.srtt_us) else {
+        return 0;
+    };
+    if srtt < known.base_rtt_us / 2 || srtt > known.base_rtt_us.saturating_mul(2) {
+        return 0;
+    }
+    packets(known.capacity / 2, u64::from(srtt), start.mss)
 }

@@ -149,47 +149,11 @@ fn over_the_limit_only_new_connections_are_refused() {
 }
 
 #[test]
-fn repeated_bytes_are_sent_but_did_not_come_from_the_stack() {
-    assert_eq!(
-        account(Crossing::Out, 1500, 1448),
-        [(Metric::WanOutBytes, 1500), (Metric::LanInBytes, 52)]
-    );
-    assert_eq!(
-        account(Crossing::In, 1500, 0),
-        [(Metric::WanInBytes, 1500), (Metric::LanOutBytes, 1500)]
-    );
-}
-
-#[test]
 fn each_segment_repeats_the_headers() {
     let big = packet(true, ACK, 14_480);
     assert_eq!(wire_len(&big, 0), 14_532);
     assert_eq!(wire_len(&big, 1), 14_532);
     assert_eq!(wire_len(&big, 10), 14_480 + 10 * 52);
-}
-
-#[test]
-fn repeated_payload_is_told_from_new() {
-    // (highest, seq, payload) gives (repeated, highest).
-    for (highest, seq, payload, expected) in [
-        (None, 1000, 100, (0, 1100)),
-        (Some(1100), 1100, 100, (0, 1200)),
-        (Some(1200), 1000, 100, (100, 1200)),
-        (Some(1200), 1000, 200, (200, 1200)),
-        (Some(1200), 1150, 100, (50, 1250)),
-        (Some(1200), 1200, 0, (0, 1200)),
-        // A hole is no repetition: what is in it was not seen.
-        (Some(1200), 1300, 100, (0, 1400)),
-        // Sequence numbers wrap.
-        (Some(u32::MAX), u32::MAX, 100, (0, 99)),
-        (Some(50), u32::MAX - 49, 200, (100, 150)),
-    ] {
-        assert_eq!(
-            repeated(highest, seq, payload),
-            expected,
-            "{highest:?} {seq} {payload}"
-        );
-    }
 }
 
 #[test]

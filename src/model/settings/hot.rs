@@ -25,6 +25,10 @@ pub struct Hot {
     pub initial_cwnd_wan: u32,
     /// First congestion window towards LAN peers, in packets.
     pub initial_cwnd_lan: u32,
+    /// How long a SYN or SYN-ACK waits for its answer, milliseconds; 0 leaves it to the kernel or the path's memory.
+    pub syn_retran_ms: u32,
+    /// The ends of responses are sent twice on paths that lose.
+    pub copies: bool,
     /// How many flows there may be.
     pub limits: SessionLimits,
 }
@@ -55,6 +59,8 @@ impl Hot {
             v6: !on(Key::Ipv4Only),
             initial_cwnd_wan: small(Key::InitialCwndWan),
             initial_cwnd_lan: small(Key::InitialCwndLan),
+            syn_retran_ms: small(Key::SynRetranMs),
+            copies: on(Key::TrackRandomLoss) && !on(Key::ConservMode),
             limits: SessionLimits {
                 sessions,
                 accelerated,

@@ -168,8 +168,8 @@ scalars! {
         "1 handles IPv6 only; with ipv4Only=1 too, nothing is handled";
     ShortRttMs = Cmd "shortRttMS", uint(0, 60_000), 0, Stored,
         "a subnet with a peer nearer than this, in ms, is not accelerated from then on; 0 is off";
-    SynRetranMs = Cmd "synRetranMS", TIMER_MS, 0, Stored,
-        "wait before a SYN is sent again, in ms; 0 is the kernel's own";
+    SynRetranMs = Cmd "synRetranMS", TIMER_MS, 0, Active,
+        "wait before a SYN or SYN-ACK is sent again, in ms; 0 follows the path, if known";
     MpoolMaxCache = Cmd "mpoolMaxCache", uint(0, 1 << 40), 245_600_000, Stored,
         "memory kept for reuse after connections end, in bytes; 0 is no limit";
     LttMaxDelayMs = Cmd "lttMaxDelayMS", TIMER_MS, 0, Stored,

@@ -99,6 +99,20 @@ impl<A: Algorithm> Control<A> {
         self.uses_us(socket.as_ptr())
     }
 
+    /// Runs `f` on the flow of a socket under this algorithm's control.
+    /// Context: the socket's lock held, softirq or process.
+    pub(crate) fn with<R>(
+        &self,
+        socket: &mut Socket<'_>,
+        f: impl FnOnce(&mut A) -> R,
+    ) -> Option<R> {
+        if !self.uses_us(socket.as_ptr()) {
+            return None;
+        }
+        // SAFETY: The socket is full and locked by its type's invariant, and its ops are ours.
+        unsafe { super::ops::with::<A, R>(socket.as_ptr(), |flow, _| f(flow)) }
+    }
+
     /// Takes the socket over. Errors, leaving it as it is: `EINVAL` when it has
     /// no initialised congestion control, `EPERM` when that needs ECN marking or
     /// is made of BPF programs, `EEXIST` when it is ours already, `ENOMEM`.

@@ -103,7 +103,7 @@ pub(super) unsafe fn clear_private(sk: *mut c::sock) {
 /// # Safety
 ///
 /// `sk` is a full TCP socket locked by this context whose `icsk_ca_ops` are ours.
-unsafe fn with<A: Algorithm, R>(
+pub(super) unsafe fn with<A: Algorithm, R>(
     sk: *mut c::sock,
     f: impl FnOnce(&mut A, &mut Socket<'_>) -> R,
 ) -> Option<R> {

@@ -184,6 +184,23 @@ impl<'a> Socket<'a> {
         tp!(self.snd_nxt)
     }
 
+    /// Sequence number after the last byte that the application has given.
+    pub(crate) fn write_seq(&self) -> u32 {
+        tp!(self.write_seq)
+    }
+
+    /// Payload bytes sent, repetitions included.
+    pub(crate) fn bytes_sent(&self) -> u64 {
+        tp!(self.bytes_sent)
+    }
+
+    /// Has a SYN that is being sent for the first time repeated after `ms`.
+    /// Does nothing once the connection has begun.
+    pub(crate) fn hasten_syn(&mut self, ms: u32) {
+        // SAFETY: A locked TCP socket by the type invariant.
+        unsafe { c::appex_tcp_hasten_syn(self.sk, ms) }
+    }
+
     /// Tolerated reordering, packets.
     pub(crate) fn reordering(&self) -> u32 {
         tp!(self.reordering)

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 /// Settings that the module reads in another way than by their key, and what it does then.
-const INDIRECT: [(&str, &str); 13] = [
+const INDIRECT: [(&str, &str); 14] = [
     ("tcpAccEnable", ".tcp_acc"),
     ("subnetAccEnable", ".subnet_acc"),
     ("tcpOnly", ".tcp_only"),
@@ -15,6 +15,7 @@ const INDIRECT: [(&str, &str); 13] = [
     ("ipv6Only", ".handles("),
     ("initialCwndWan", ".initial_cwnd_wan"),
     ("initialCwndLan", ".initial_cwnd_lan"),
+    ("synRetranMS", ".syn_retran_ms"),
     ("engine", ".limits"),
     ("bypassOverFlows", "Admit::Refuse"),
     ("lanSegment", ".rule_for("),

@@ -5,9 +5,10 @@
 use appex_model::model::classify::{self, Packet, Transport};
 use appex_model::model::flow::{self, Seen};
 use appex_model::model::ifname;
+use appex_model::model::memory;
 use appex_model::model::settings::{self, Kind, Parsed, Slot, TEXT_MAX};
 use appex_model::model::text::{words, Escaped};
-use appex_model::model::units::Millis;
+use appex_model::model::units::{Addr, Family, Millis};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -169,19 +170,22 @@ proptest! {
     }
 
     #[test]
-    fn every_sent_byte_is_new_once(sends in vec((0u32..5_000, 1u32..2_000), 1..50), start in any::<u32>()) {
-        // Reference: the set of bytes below the highest one. The first packet starts the stream.
-        let mut highest = None;
-        let mut end = 0u32;
-        for (index, (offset, payload)) in sends.iter().enumerate() {
-            let offset = if index == 0 { 0 } else { *offset };
-            let (repeated, next) = flow::repeated(highest, start.wrapping_add(offset), *payload);
-            let expected = end.min(offset + payload).saturating_sub(offset);
-            prop_assert_eq!(repeated, expected);
-            end = end.max(offset + payload);
-            prop_assert_eq!(next, start.wrapping_add(end));
-            highest = Some(next);
-        }
+    fn whatever_words_are_in_a_set_a_report_is_found_there(
+        mut set in any::<[[u64; 2]; memory::WAYS]>(),
+        bits in any::<u128>(),
+        key in any::<u64>(),
+        minute in any::<u16>(),
+        report in any::<(u32, u32, u32, u64)>(),
+    ) {
+        let place = memory::Place::of(Addr { family: Family::V6, bits }, key);
+        prop_assert!(place.set < memory::SETS);
+        let (lost, total, base_rtt_us, capacity) = report;
+        let report = memory::Report { lost, total, base_rtt_us, capacity };
+        let (way, words) = place.store(&set, minute, &report);
+        set[way] = words;
+        let known = place.find(&set, minute);
+        prop_assert!(known.is_some_and(|known| known.loss_q16 <= 65_536));
+        prop_assert!(place.take(&set, minute).is_some());
     }
 }
 

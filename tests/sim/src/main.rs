@@ -4,13 +4,13 @@
 //!
 //! `zeta-sim [NAME-PART] [--seed=N] [--trace]` prints a line per case; `--trace` prints the model's state every round trip.
 
-#[path = "../../../src/model/control/mod.rs"]
+#[path = "../../../src/model/mod.rs"]
 #[allow(dead_code)]
-mod control;
+mod model;
 mod net;
 mod sender;
 
-use control::Settings;
+use model::control::Settings;
 use net::{Case, Link, MSS};
 use sender::Sender;
 use std::cmp::Ordering;

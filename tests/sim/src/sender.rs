@@ -3,7 +3,7 @@
 //! A simplified TCP sender: SACK scoreboard per transmission, loss detection by later deliveries, delivery-rate samples as the
 //! kernel takes them, pacing and a retransmission timeout. Data never ends and the receiver's window never limits.
 
-use crate::control::{Ack, CaState, Control, RateSample, Settings, Start, Zeta};
+use crate::model::control::{Ack, CaState, Control, RateSample, Settings, Start, Zeta};
 use crate::net::MSS;
 use std::collections::VecDeque;
 
@@ -59,6 +59,7 @@ impl Sender {
             srtt_us: Some(us(rtt) as u32),
             delivered: 0,
             lost: 0,
+            known: None,
         };
         let zeta = Zeta::new(&start, &settings);
         let control = zeta.initial(&start, u64::MAX);
