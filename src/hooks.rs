@@ -103,10 +103,12 @@ impl<'a> Met<'a> {
             return;
         }
         let known = self.state.paths.find(self.packet.dest).unwrap_or_default();
-        if let Some(ms) = synack_timeout_ms(self.hot.syn_retran_ms, known.base_rtt_us) {
+        let lossy = known.loss_q16 >= LEAST_LOSS_Q16;
+        let rtt_us = if lossy { known.base_rtt_us } else { 0 };
+        if let Some(ms) = synack_timeout_ms(self.hot.syn_retran_ms, rtt_us) {
             sending.hasten_synack(ms);
         }
-        if self.hot.copies && known.loss_q16 >= LEAST_LOSS_Q16 && sending.send_copy() {
+        if self.hot.copies && lossy && sending.send_copy() {
             self.state.count(self.number, Event::CopiedPackets);
         }
     }
@@ -151,16 +153,20 @@ impl Hooks for Engines {
         if !again {
             met.count(Metric::LanInBytes);
         }
-        if !met.hot.tcp_acc || !socket.can_send() {
+        if !met.hot.tcp_acc {
             return;
         }
         if !congestion::control().controls(&socket) {
+            if !socket.can_send() {
+                return;
+            }
             met.adopt(out, &mut socket);
         }
         let end = seq.wrapping_add(packet.payload);
         let segment = Segment {
             payload: packet.payload,
-            is_again: again,
+            is_fin: flags.has(TcpFlags::FIN),
+            is_again: seq.wrapping_sub(socket.snd_nxt()) >> 31 == 1,
             // A FIN takes a sequence number after the last byte.
             is_last: socket.write_seq().wrapping_sub(end) <= 1,
             is_drained: socket.write_seq().wrapping_sub(socket.snd_nxt()) <= 1,

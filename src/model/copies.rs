@@ -22,11 +22,13 @@ const SYNACK_MIN_MS: u32 = 200;
 /// What RFC 6298 prescribes, the longest wait, milliseconds.
 const SYNACK_MAX_MS: u32 = 1_000;
 
-/// A data packet about to be sent.
+/// A packet about to be sent.
 #[derive(Clone, Copy, Debug)]
 pub struct Segment {
     /// Bytes of data.
     pub payload: u32,
+    /// It tells the peer that there is no more data, for which many wait.
+    pub is_fin: bool,
     /// All of it was sent before.
     pub is_again: bool,
     /// Its last byte is the last that the application has given.
@@ -49,7 +51,8 @@ impl Budget {
         } else {
             segment.is_last
         };
-        if !tail || segment.payload == 0 || loss_q16 < LEAST_LOSS_Q16 {
+        let speaks = segment.payload != 0 || segment.is_fin;
+        if !tail || !speaks || loss_q16 < LEAST_LOSS_Q16 {
             return false;
         }
         let copied = self.copied.saturating_add(u64::from(segment.payload));

@@ -22,7 +22,8 @@ const RATE_MINUTES: u16 = 10;
 const LOSS_MINUTES: u16 = 60;
 
 /// Packets of a connection that make its loss rate replace the old one; fewer move it by their share.
-const WEIGHT_PACKETS: u32 = 512;
+const WEIGHT_PACKETS: u32 = 1 << WEIGHT_SHIFT;
+const WEIGHT_SHIFT: u32 = 9;
 
 /// Smallest weight, 1/16: even a short connection counts a little.
 const WEIGHT_LEAST: u32 = WEIGHT_PACKETS / 16;
@@ -102,9 +103,8 @@ impl Place {
     /// becomes, so that the next connection takes half of what is left and all that begin together no more than the path has.
     pub fn take(&self, set: &[Words], minute: u16) -> Option<(Known, usize, Words)> {
         let known = self.find(set, minute)?;
-        let (way, mut entry) = set
-            .iter()
-            .enumerate()
+        let (way, mut entry) = (0..WAYS)
+            .zip(set)
             .find_map(|(way, words)| Some((way, self.unpack(*words)?)))?;
         entry.known.capacity /= 2;
         Some((known, way, entry.pack()))
@@ -113,20 +113,19 @@ impl Place {
     /// Which entry of the set a report goes to, and what it becomes.
     pub fn store(&self, set: &[Words], minute: u16, report: &Report) -> (usize, Words) {
         let old = self.find(set, minute);
-        let way = set
-            .iter()
-            .position(|words| self.unpack(*words).is_some())
-            .or_else(|| {
-                let age = |words: &Words| match Entry::unpack(*words) {
-                    Some(entry) => minute.wrapping_sub(entry.minute),
-                    None => u16::MAX,
-                };
-                set.iter()
-                    .enumerate()
-                    .max_by_key(|(_, words)| age(words))
-                    .map(|(way, _)| way)
-            })
-            .unwrap_or(0);
+        // Its own entry, or the oldest. `position` and `enumerate` count with a check that could panic.
+        let mut way = 0;
+        let mut oldest = 0;
+        for (here, words) in (0..WAYS).zip(set) {
+            let age = match Entry::unpack(*words) {
+                Some(entry) if entry.tag == self.tag => u32::MAX,
+                Some(entry) => u32::from(minute.wrapping_sub(entry.minute)),
+                None => u32::from(u16::MAX).saturating_add(1),
+            };
+            if age > oldest {
+                (way, oldest) = (here, age);
+            }
+        }
         let entry = Entry {
             tag: self.tag,
             minute,
@@ -152,7 +151,7 @@ fn merge(old: Option<Known>, report: &Report) -> Known {
             .saturating_mul(u64::from(WEIGHT_PACKETS.saturating_sub(weight)));
         let new = u64::from(seen).saturating_mul(u64::from(weight));
         // CAST: a mean of two numbers of 17 bits.
-        (kept.saturating_add(new) / u64::from(WEIGHT_PACKETS)) as u32
+        (kept.saturating_add(new) >> WEIGHT_SHIFT) as u32
     };
     Known {
         loss_q16: loss,

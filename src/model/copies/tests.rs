@@ -6,6 +6,7 @@ const LOSSY: u32 = 65_536 / 50;
 
 const LAST: Segment = Segment {
     payload: 1_448,
+    is_fin: false,
     is_again: false,
     is_last: true,
     is_drained: false,
@@ -22,6 +23,11 @@ fn the_end_is_copied_and_the_middle_is_not() {
     assert!(budget.spend(LAST, LOSSY, 1 << 20));
     let empty = Segment { payload: 0, ..LAST };
     assert!(!budget.spend(empty, LOSSY, 1 << 20));
+    let fin = Segment {
+        is_fin: true,
+        ..empty
+    };
+    assert!(budget.spend(fin, LOSSY, 1 << 20));
 }
 
 #[test]
