@@ -77,6 +77,10 @@ impl Flow {
         let guard = rcu::read_lock();
         if let (Some(state), Some(adoption)) = (STATE.get(&guard), self.adoption) {
             let report = self.zeta.learned(socket.delivered(), socket.lost());
+            // What says next to nothing shall not displace what others know.
+            if report.total < REPORT_PACKETS && report.capacity == 0 {
+                return;
+            }
             state.paths.report(adoption.peer, &report);
         }
     }
@@ -88,6 +92,9 @@ impl Flow {
         }
     }
 }
+
+/// Packets of a connection below which its losses are chance.
+const REPORT_PACKETS: u32 = 8;
 
 /// What is remembered of the path of a connection. Context: any.
 fn known(adoption: Adoption) -> Option<Known> {
@@ -153,7 +160,11 @@ impl Algorithm for Flow {
             known: context.filter(|_| fresh).and_then(known),
         };
         let zeta = Zeta::new(&start, &settings);
-        let first = zeta.initial(&start, socket.max_pacing_rate());
+        let max_rate = match settings.max_rate {
+            0 => socket.max_pacing_rate(),
+            limit => limit.min(socket.max_pacing_rate()),
+        };
+        let first = zeta.initial(&start, max_rate);
         socket.set_cwnd(first.cwnd);
         socket.set_pacing_rate(first.pacing_rate);
         let info = zeta.info();

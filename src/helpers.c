@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * See helpers.h. Every function here is one inline function or macro of the
+ * See helpers.h. Most functions here are one inline function or macro of the
  * kernel made callable; the comments give context and locking where the
  * wrapped thing has any.
  */
@@ -162,59 +162,94 @@ struct sock *appex_skb_full_sk(const struct sk_buff *skb)
 	return skb->sk && sk_fullsock(skb->sk) ? skb->sk : NULL;
 }
 
-/* Set while a copy made here passes LOCAL_OUT on this CPU, with BH off. */
-static DEFINE_PER_CPU(bool, appex_copying);
+/*
+ * The task that is sending a copy on this CPU, with BH off. Its copy is met in
+ * LOCAL_OUT within the call; with PREEMPT_RT other tasks may come in between.
+ */
+static DEFINE_PER_CPU(struct task_struct *, appex_copying);
 
 bool appex_sending_copy(void)
 {
-	return this_cpu_read(appex_copying);
+	return this_cpu_read(appex_copying) == current;
 }
 
 /*
  * Sends a second copy of a packet that is being sent, from LOCAL_OUT on. The
- * copy has headers of its own, shares the data, and belongs to no socket. Data
- * that the device is still to encrypt is not copied: only its socket may send
- * it.
+ * copy has headers of its own, shares the data, and names the same socket to
+ * whoever asks, without being charged to it. Data that the device is still to
+ * encrypt is not copied: only its socket may send it.
  */
 bool appex_skb_send_copy(struct sk_buff *skb, bool v6)
 {
 	struct sk_buff *copy;
 	struct net *net;
+	struct sock *sk;
 
 	if (!skb_dst(skb) || skb_is_decrypted(skb))
 		return false;
 	copy = pskb_copy(skb, GFP_ATOMIC | __GFP_NOWARN);
 	if (!copy)
 		return false;
-	net = dev_net(skb_dst(copy)->dev);
+	if (skb->sk)
+		skb_set_owner_edemux(copy, skb->sk);
+	sk = skb_to_full_sk(skb);
+	net = sk ? sock_net(sk) : dev_net(skb_dst(copy)->dev);
 	local_bh_disable();
-	this_cpu_write(appex_copying, true);
+	this_cpu_write(appex_copying, current);
 	if (v6)
-		ip6_local_out(net, NULL, copy);
+		ip6_local_out(net, sk, copy);
 	else
-		ip_local_out(net, NULL, copy);
-	this_cpu_write(appex_copying, false);
+		ip_local_out(net, sk, copy);
+	this_cpu_write(appex_copying, NULL);
 	local_bh_enable();
 	return true;
 }
 
 /*
- * Brings the first repetition of a SYN-ACK forward. Its timer is running
- * already; a request that is being dropped has stopped it for good.
+ * A copy was sent: its receipt will be reported like that of a needless
+ * repetition (DSACK), so let TCP expect one.
+ */
+void appex_tcp_count_copy(struct sock *sk, u32 segments)
+{
+	struct tcp_sock *tp = tcp_sk(sk);
+
+	tp->total_retrans += segments;
+	if (tp->undo_marker)
+		tp->undo_retrans = max(tp->undo_retrans, 0) + segments;
+}
+
+/*
+ * Whether a packet is the first SYN-ACK of a request, straight from TCP, while
+ * the listener is not crowded. Not so: repetitions, cookies, what other
+ * modules or virtual devices send.
+ */
+bool appex_skb_is_first_synack(const struct sk_buff *skb)
+{
+	const struct sock *sk = skb->sk;
+	const struct request_sock *req;
+	const struct sock *listener;
+
+	if (!sk || sk->sk_state != TCP_NEW_SYN_RECV || !appex_skb_from_transport(skb))
+		return false;
+	req = inet_reqsk(sk);
+	listener = req->rsk_listener;
+	return !req->num_retrans && !req->num_timeout && listener &&
+	       inet_csk_reqsk_queue_len(listener) <=
+		       (int)(READ_ONCE(listener->sk_max_ack_backlog) / 2);
+}
+
+/*
+ * Brings the first repetition of a SYN-ACK forward, not those after it. Its
+ * timer is running already; a request that is being dropped has stopped it for
+ * good. The packet is a first SYN-ACK.
  */
 void appex_skb_hasten_synack(struct sk_buff *skb, u32 ms)
 {
-	struct sock *sk = skb->sk;
-	struct request_sock *req;
+	struct request_sock *req = inet_reqsk(skb->sk);
 	unsigned long wait = msecs_to_jiffies(ms);
 
-	if (!sk || sk->sk_state != TCP_NEW_SYN_RECV)
-		return;
-	req = inet_reqsk(sk);
-	if (req->num_timeout || req->timeout <= wait)
-		return;
-	WRITE_ONCE(req->timeout, wait);
-	mod_timer_pending(&req->rsk_timer, jiffies + wait);
+	if (wait < req->timeout)
+		mod_timer_pending(&req->rsk_timer, jiffies + wait);
 }
 
 /* The same for a SYN; the timer is started after it has been sent. */

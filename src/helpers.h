@@ -48,6 +48,7 @@ int appex_skb_iif(const struct sk_buff *skb);
 struct sock *appex_skb_full_sk(const struct sk_buff *skb);
 bool appex_skb_send_copy(struct sk_buff *skb, bool v6);
 bool appex_sending_copy(void);
+bool appex_skb_is_first_synack(const struct sk_buff *skb);
 void appex_skb_hasten_synack(struct sk_buff *skb, u32 ms);
 
 int appex_dev_ifindex(const struct net_device *dev);
@@ -63,6 +64,7 @@ bool appex_sock_trylock_bh(struct sock *sk);
 void appex_sock_unlock_bh(struct sock *sk);
 void appex_sock_put(struct sock *sk);
 bool appex_tcp_peer_time(const struct sock *sk, u32 *time);
+void appex_tcp_count_copy(struct sock *sk, u32 segments);
 void appex_tcp_hasten_syn(struct sock *sk, u32 ms);
 u32 appex_tcp_snd_cwnd(const struct sock *sk);
 void appex_tcp_snd_cwnd_set(struct sock *sk, u32 segments);

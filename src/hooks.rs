@@ -98,8 +98,8 @@ impl<'a> Met<'a> {
     }
 
     /// A SYN-ACK on a path that loses: it is sent twice, and again before the usual second is over.
-    fn answer(&self, sending: &LocalOut<'_>, flags: TcpFlags) {
-        if !self.hot.tcp_acc || !flags.has(TcpFlags::SYN) || !flags.has(TcpFlags::ACK) {
+    fn answer(&self, sending: &LocalOut<'_>) {
+        if !self.hot.tcp_acc || !sending.is_first_synack() {
             return;
         }
         let known = self.state.paths.find(self.packet.dest).unwrap_or_default();
@@ -141,12 +141,9 @@ impl Hooks for Engines {
         };
         let Some(mut socket) = sending.socket(packet.source_port, packet.dest_port) else {
             met.count(Metric::LanInBytes);
-            met.answer(sending, flags);
+            met.answer(sending);
             return;
         };
-        if flags.opens() && met.hot.syn_retran_ms != 0 {
-            socket.hasten_syn(met.hot.syn_retran_ms);
-        }
         // The socket advances `snd_nxt` after the first transmission, so what
         // lies before it was sent already.
         let again = packet.payload > 0 && seq.wrapping_sub(socket.snd_nxt()) >> 31 == 1;
@@ -155,6 +152,9 @@ impl Hooks for Engines {
         }
         if !met.hot.tcp_acc {
             return;
+        }
+        if let (true, Some(ms)) = (flags.opens(), synack_timeout_ms(met.hot.syn_retran_ms, 0)) {
+            socket.hasten_syn(ms);
         }
         if !congestion::control().controls(&socket) {
             if !socket.can_send() {
@@ -176,8 +176,13 @@ impl Hooks for Engines {
             && congestion::control()
                 .with(&mut socket, |flow| flow.wants_copy(segment, sent))
                 .unwrap_or(false);
-        if wanted && sending.send_copy() {
-            met.state.count(met.number, Event::CopiedPackets);
+        if !wanted || !sending.send_copy() {
+            return;
+        }
+        met.state.count(met.number, Event::CopiedPackets);
+        let segments = sending.packet().segments();
+        if let Some(mut socket) = sending.socket(packet.source_port, packet.dest_port) {
+            socket.count_copy(segments);
         }
     }
 

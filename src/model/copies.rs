@@ -64,11 +64,12 @@ impl Budget {
     }
 }
 
-/// How long to wait for the answer to a SYN-ACK before it is sent again, milliseconds: `configured` if that is not zero;
+/// How long to wait for the answer to a SYN-ACK before it is sent again, milliseconds: `configured` if that is not zero,
+/// within 200 ms to 1 s;
 /// else twice the round trip known of the path, with room for a queue of its size; `None` leaves it to the kernel.
 pub fn synack_timeout_ms(configured: u32, base_rtt_us: u32) -> Option<u32> {
     if configured != 0 {
-        return Some(configured);
+        return Some(configured.clamp(SYNACK_MIN_MS, SYNACK_MAX_MS));
     }
     if base_rtt_us == 0 {
         return None;

@@ -3,7 +3,7 @@
 //! What earlier connections have learned about the way to a network.
 //!
 //! A bounded table: one entry a subnet (/24, /64), in sets of four, of which the oldest gives way. An entry is two words, each
-//! with the subnet's tag, so that it can be read and written without a lock: a mixture of two entries is recognised and
+//! with the subnet's tag, so that it can be read and written without a lock: a mixture of two subnets is recognised and
 //! ignored. Everything in it is a hint that the connection checks against what it sees itself.
 
 use super::flow::short_rtt_subnet;
@@ -24,9 +24,6 @@ const LOSS_MINUTES: u16 = 60;
 /// Packets of a connection that make its loss rate replace the old one; fewer move it by their share.
 const WEIGHT_PACKETS: u32 = 1 << WEIGHT_SHIFT;
 const WEIGHT_SHIFT: u32 = 9;
-
-/// Smallest weight, 1/16: even a short connection counts a little.
-const WEIGHT_LEAST: u32 = WEIGHT_PACKETS / 16;
 
 /// What is known of a path.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -87,12 +84,11 @@ impl Place {
     /// Finds the subnet's entry in its set and says what is known at `minute`.
     pub fn find(&self, set: &[Words], minute: u16) -> Option<Known> {
         let entry = set.iter().find_map(|words| self.unpack(*words))?;
-        let age = minute.wrapping_sub(entry.minute);
-        if age >= LOSS_MINUTES {
+        if minute.wrapping_sub(entry.minute) >= LOSS_MINUTES {
             return None;
         }
         let mut known = entry.known;
-        if age >= RATE_MINUTES {
+        if minute.wrapping_sub(entry.rate_minute) >= RATE_MINUTES {
             known.capacity = 0;
             known.base_rtt_us = 0;
         }
@@ -126,9 +122,20 @@ impl Place {
                 (way, oldest) = (here, age);
             }
         }
+        // What a report does not know does not become younger by it.
+        let before = set.iter().find_map(|words| self.unpack(*words));
+        let (loss_then, rate_then) = match (&before, old) {
+            (Some(entry), Some(_)) => (entry.minute, entry.rate_minute),
+            _ => (minute, minute),
+        };
         let entry = Entry {
             tag: self.tag,
-            minute,
+            minute: if report.total == 0 { loss_then } else { minute },
+            rate_minute: if report.capacity == 0 {
+                rate_then
+            } else {
+                minute
+            },
             known: merge(old, report),
         };
         (way, entry.pack())
@@ -143,7 +150,7 @@ impl Place {
 fn merge(old: Option<Known>, report: &Report) -> Known {
     let seen = share(report.lost, report.total);
     let old = old.unwrap_or_default();
-    let weight = report.total.clamp(WEIGHT_LEAST, WEIGHT_PACKETS);
+    let weight = report.total.min(WEIGHT_PACKETS);
     let loss = if report.total == 0 {
         old.loss_q16
     } else {
@@ -179,7 +186,9 @@ fn share(part: u32, whole: u32) -> u32 {
 
 struct Entry {
     tag: u16,
+    /// When the loss rate was reported, and when the capacity was.
     minute: u16,
+    rate_minute: u16,
     known: Known,
 }
 
@@ -190,7 +199,7 @@ const RTT_BITS: u32 = 20;
 const RATE_BITS: u32 = 28;
 
 impl Entry {
-    /// Word 0: tag, minute, unused, loss. Word 1: tag, round trip, capacity.
+    /// Word 0: tag, minutes, loss. Word 1: tag, round trip, capacity.
     fn pack(&self) -> Words {
         let tag = u64::from(self.tag) << 48;
         let loss = u64::from(self.known.loss_q16.min(u32::from(u16::MAX)));
@@ -198,7 +207,7 @@ impl Entry {
         let rtt = rtt.min((1 << RTT_BITS) - 1);
         let rate = (self.known.capacity >> RATE_SHIFT).min((1 << RATE_BITS) - 1);
         [
-            tag | u64::from(self.minute) << 32 | loss,
+            tag | u64::from(self.minute) << 32 | u64::from(self.rate_minute) << 16 | loss,
             tag | rtt << RATE_BITS | rate,
         ]
     }
@@ -214,6 +223,7 @@ impl Entry {
         Some(Self {
             tag,
             minute: (first >> 32) as u16,
+            rate_minute: (first >> 16) as u16,
             known: Known {
                 loss_q16: u32::from(first as u16),
                 base_rtt_us: (rtt << RTT_SHIFT) as u32,

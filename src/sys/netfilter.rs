@@ -4,8 +4,8 @@
 //!
 //! C header: `include/linux/netfilter.h`.
 //!
-//! Every hook here lets every packet pass: it looks, counts, and takes over
-//! sockets; it never drops, queues or steals.
+//! Every hook here lets every packet pass: it looks, counts, takes over sockets
+//! and may send a copy; it never drops, queues or steals.
 
 use super::bindings as c;
 use super::net_device::Device;
@@ -68,11 +68,19 @@ impl<'a> LocalOut<'a> {
         unsafe { self.packet.send_copy(self.v6) }
     }
 
-    /// Has a SYN-ACK repeated after `ms` if no answer comes. Does nothing to
-    /// other packets.
+    /// Whether this is the first SYN-ACK of a connection request, and the
+    /// listener is not crowded.
+    pub(crate) fn is_first_synack(&self) -> bool {
+        self.packet.is_first_synack()
+    }
+
+    /// Has a first SYN-ACK repeated after `ms` if no answer comes. Does nothing
+    /// to other packets.
     pub(crate) fn hasten_synack(&self, ms: u32) {
-        // SAFETY: In LOCAL_OUT before any other hook by the type invariant.
-        unsafe { self.packet.hasten_synack(ms) }
+        if self.is_first_synack() {
+            // SAFETY: Just checked.
+            unsafe { self.packet.hasten_synack(ms) }
+        }
     }
 
     /// The TCP socket that is sending it, locked, if the ports are its own. Only

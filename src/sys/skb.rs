@@ -63,7 +63,14 @@ impl<'a> Packet<'a> {
         buffer.get(..filled).unwrap_or(&[])
     }
 
-    /// Sends a second copy, which passes all hooks after this one. False if
+    /// Whether this is the first SYN-ACK of a connection request, straight
+    /// from TCP, and the listener is not crowded.
+    pub(in crate::sys) fn is_first_synack(&self) -> bool {
+        // SAFETY: Valid by the type invariant.
+        unsafe { c::appex_skb_is_first_synack(self.skb) }
+    }
+
+    /// Sends a second copy, which passes all hooks. False if
     /// there is no memory for it or the packet must not be copied.
     ///
     /// # Safety
@@ -76,13 +83,13 @@ impl<'a> Packet<'a> {
     }
 
     /// Has a SYN-ACK repeated after `ms` if no answer comes, instead of a
-    /// second. Does nothing to other packets.
+    /// second.
     ///
     /// # Safety
     ///
-    /// The packet must be met in LOCAL_OUT, coming straight from the transport.
+    /// The packet must be a first SYN-ACK, see [`Packet::is_first_synack`].
     pub(in crate::sys) unsafe fn hasten_synack(&self, ms: u32) {
-        // SAFETY: Valid by the type invariant; the packet holds a reference of its socket.
+        // SAFETY: Valid by the type invariant; a first SYN-ACK holds a reference of its request.
         unsafe { c::appex_skb_hasten_synack(self.skb, ms) }
     }
 

@@ -115,6 +115,8 @@ impl Path {
             self.rounds.resync(ack.now_us, ack.delivered, ack.lost);
         }
         self.reverse.update(ack.now_us, ack.srtt_us, ack.peer_time);
+        let base = self.rtt.base().unwrap_or(0);
+        self.reverse.bound(ack.rtt_us.unwrap_or(ack.srtt_us), base);
         let rtt_us = ack
             .rtt_us
             .map(|rtt| rtt.saturating_sub(self.reverse.excess()));

@@ -5,14 +5,26 @@
 //! A probe sends one round above the estimate and watches. Probes that only cause loss become smaller and rarer (shallow
 //! buffers, policers); probes that find room are followed by exponential growth at once.
 
-use super::math::Q8;
+use super::math::{gain, isqrt, low32, Q8};
 
-/// Normal probe: an eighth above. It builds at most an eighth of a round trip of queue, half the latency goal, and is well
-/// above the noise of the capacity filter.
+/// Probe at the reference rate: an eighth above. It builds at most an eighth of a round trip of queue, half the latency goal,
+/// and is well above the noise of the capacity filter.
 const GAIN_Q8: u32 = Q8 + Q8 / 8;
 
 /// Probe of the maximum-transmit mode.
 const GAIN_MAX_Q8: u32 = Q8 + Q8 / 4;
+
+/// Rate at which the step of a probe is as above, bytes per second (12 Mbit/s).
+///
+/// A step that is the same share for everybody leaves the shares of flows of ours as they are: what one takes from the others it
+/// loses to them again. So the step falls with the root of the rate: the smaller flow gains more by its probes than it loses
+/// by those of the larger, until they are equal. The root, because the plain ratio makes small flows rough and large ones slow.
+const REFERENCE_RATE: u64 = 1_500_000;
+
+/// Bounds of the step over that at the reference rate: twice is the noise of small flows; with less than three quarters a fast
+/// flow on a noisy path (thinned ACKs) no longer finds room.
+const STEP_MIN_Q8: u32 = Q8 * 3 / 4;
+const STEP_MAX_Q8: u32 = 2 * Q8;
 
 /// Smallest probe, 1/32 above: below that a success could not be told from noise.
 const GAIN_MIN_Q8: u32 = Q8 + Q8 / 32;
@@ -35,10 +47,12 @@ impl Schedule {
         Self { failures: 0 }
     }
 
-    /// Gain of the next probe; larger in maximum-transmit mode.
-    pub(super) fn gain(&self, max_tx: bool) -> u32 {
-        let full = if max_tx { GAIN_MAX_Q8 } else { GAIN_Q8 };
-        let step = full.saturating_sub(Q8) >> self.failures.min(8);
+    /// Gain of the next probe of a flow at `rate`, bytes per second; `large` in maximum-transmit mode and in noise.
+    pub(super) fn gain(&self, large: bool, rate: u64) -> u32 {
+        let full = if large { GAIN_MAX_Q8 } else { GAIN_Q8 };
+        let ratio_q16 = (REFERENCE_RATE << 16).checked_div(rate).unwrap_or(u64::MAX);
+        let share = low32(isqrt(ratio_q16)).clamp(STEP_MIN_Q8, STEP_MAX_Q8);
+        let step = low32(gain(u64::from(full.saturating_sub(Q8)), share)) >> self.failures.min(8);
         Q8.saturating_add(step).max(GAIN_MIN_Q8)
     }
 

@@ -6,7 +6,8 @@
 //! The timestamp option (RFC 7323) carries the peer's clock: how much later than at best an ACK arrives after it was
 //! stamped is the delay of the way back alone.
 //!
-//! The peer's word is only taken for subtracting from a round trip; what it can gain by lying is the queue it asks for.
+//! The peer's word is taken for no more than what its round trip is above the base. What it can gain by lying is a queue of that
+//! size, which it asks for.
 
 use super::math::{low32, rotate};
 
@@ -20,6 +21,9 @@ const WINDOW_US: u64 = 20_000;
 
 /// Time after which the unit of the peer's clock can be judged.
 const JUDGE_MS: u32 = 1_000;
+
+/// Largest queue of the way back that is believed; a clock that departs by more, or by two thousandths, is another one.
+const QUEUE_MS: u32 = 500;
 
 /// What both clocks' rounding may add.
 const ROUNDING_MS: u32 = 2;
@@ -69,7 +73,8 @@ impl Reverse {
             return;
         }
         // A clock of another unit, or one that was set: start again with it, and do not use it until then.
-        if offset.abs_diff(Self::ORIGIN) > elapsed / 4 || elapsed >= Self::ORIGIN {
+        let allowed = (elapsed / 4).min((elapsed / 512).saturating_add(QUEUE_MS));
+        if offset.abs_diff(Self::ORIGIN) > allowed || elapsed >= Self::ORIGIN {
             *self = Self::new();
             return;
         }
@@ -110,6 +115,11 @@ impl Reverse {
     /// What the way back adds to the round trip of this ACK, above its best, microseconds.
     pub(super) fn excess(&self) -> u32 {
         self.excess_us
+    }
+
+    /// The round trip of this ACK was `rtt_us`, and `base_us` at best: the way back cannot have added more than the difference.
+    pub(super) fn bound(&mut self, rtt_us: u32, base_us: u32) {
+        self.excess_us = self.excess_us.min(rtt_us.saturating_sub(base_us));
     }
 }
 

@@ -83,7 +83,7 @@ impl Zeta {
     /// Gain of the next probe: it must stand out against the noise.
     fn probe_gain(&self, ack: &Ack, settings: &Settings) -> u32 {
         let large = self.max_tx(ack.now_us, settings) || self.path.rtt.is_noisy();
-        self.schedule.gain(large)
+        self.schedule.gain(large, self.path.capacity.get())
     }
 
     /// Rounds a probe lasts: one, or as many as it takes for the count of packets to mean something.

@@ -223,16 +223,16 @@ fn a_round_with_any_packet_sent_high_is_not_a_low_one() {
 #[test]
 fn probes_that_overrun_become_smaller_and_rarer() {
     let mut schedule = Schedule::new();
-    let (gain, pause) = (schedule.gain(false), schedule.cruise_rounds(0));
+    let (gain, pause) = (schedule.gain(false, RATE), schedule.cruise_rounds(0));
     schedule.overrun();
     schedule.overrun();
-    assert!(schedule.gain(false) < gain);
+    assert!(schedule.gain(false, RATE) < gain);
     assert!(schedule.cruise_rounds(0) > pause);
     assert!(!schedule.may_regrow());
     schedule.harmless();
     schedule.harmless();
-    assert_eq!(schedule.gain(false), gain);
-    assert!(schedule.gain(true) > gain);
+    assert_eq!(schedule.gain(false, RATE), gain);
+    assert!(schedule.gain(true, RATE) > gain);
 }
 
 #[test]
@@ -243,6 +243,17 @@ fn the_window_quadruples_after_a_timeout() {
     assert_eq!(restraint.bound(1000, 16), 64);
     assert_eq!(restraint.bound(60, 0), 60);
     assert_eq!(restraint.bound(1000, 0), 1000);
+}
+
+/// A rate at which probes have their normal size, bytes per second.
+const RATE: u64 = 1_500_000;
+
+#[test]
+fn the_smaller_flow_probes_harder() {
+    let schedule = Schedule::new();
+    let gains = [0, RATE / 16, RATE / 4, RATE, 4 * RATE, 16 * RATE, u64::MAX]
+        .map(|rate| schedule.gain(false, rate));
+    assert_eq!(gains, [320, 320, 320, 288, 280, 280, 280]);
 }
 
 fn start() -> Start {

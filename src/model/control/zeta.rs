@@ -53,7 +53,12 @@ pub struct Zeta {
 
 impl Zeta {
     /// Takes over a connection.
-    pub fn new(start: &Start, _settings: &Settings) -> Self {
+    pub fn new(start: &Start, settings: &Settings) -> Self {
+        let most = if settings.max_cwnd == 0 {
+            u32::MAX
+        } else {
+            settings.max_cwnd
+        };
         Self {
             path: Path::new(start),
             phase: Phase::Startup {
@@ -66,7 +71,7 @@ impl Zeta {
             ignore_queue: 0,
             unsure: false,
             unloaded: Tally::default(),
-            cwnd: start.cwnd.max(resumed(start)).max(MIN_CWND),
+            cwnd: start.cwnd.max(resumed(start).min(most)).max(MIN_CWND),
             started_us: start.now_us,
             suspect_until_us: 0,
             pacing_gain_q8: STARTUP_GAIN_Q8,

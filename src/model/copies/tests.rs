@@ -79,6 +79,8 @@ fn the_wait_for_an_answer_follows_what_is_known() {
     assert_eq!(synack_timeout_ms(0, 0), None);
     assert_eq!(synack_timeout_ms(300, 0), Some(300));
     assert_eq!(synack_timeout_ms(300, 400_000), Some(300));
+    assert_eq!(synack_timeout_ms(3, 0), Some(200));
+    assert_eq!(synack_timeout_ms(90_000, 0), Some(1_000));
     assert_eq!(synack_timeout_ms(0, 20_000), Some(200));
     assert_eq!(synack_timeout_ms(0, 180_000), Some(360));
     assert_eq!(synack_timeout_ms(0, 900_000), Some(1_000));

@@ -97,7 +97,7 @@ fn short_connections_move_the_loss_rate_and_long_ones_set_it() {
     };
     store(&mut set, home, 0, &clean(10));
     let known = home.find(&set, 0).expect("stored");
-    assert_eq!(known.loss_q16, 65_536 / 8 * 15 / 16);
+    assert_eq!(known.loss_q16, 65_536 / 8 * 502 / 512);
     // What the report does not know stays.
     assert!(known.capacity != 0 && known.base_rtt_us != 0);
     store(&mut set, home, 0, &clean(5_000));
@@ -126,6 +126,26 @@ fn connections_that_begin_together_share_what_is_known() {
     store(&mut set, home, 1, &REPORT);
     let known = home.find(&set, 1).expect("known");
     assert!(known.capacity > 12_400_000);
+}
+
+#[test]
+fn a_report_makes_nothing_younger_that_it_does_not_know() {
+    let mut set = [Words::default(); WAYS];
+    let home = place([203, 0, 113, 7]);
+    store(&mut set, home, 0, &REPORT);
+    for minute in 1..=12 {
+        let losses_only = Report {
+            capacity: 0,
+            ..REPORT
+        };
+        store(&mut set, home, minute, &losses_only);
+    }
+    let known = home.find(&set, 12).expect("losses were reported just now");
+    assert_eq!((known.capacity, known.base_rtt_us), (0, 0));
+    for minute in 13..=71 {
+        store(&mut set, home, minute, &Report::default());
+    }
+    assert_eq!(home.find(&set, 72), None);
 }
 
 #[test]

@@ -194,6 +194,13 @@ impl<'a> Socket<'a> {
         tp!(self.bytes_sent)
     }
 
+    /// Tells TCP that `segments` were sent a second time, so that it expects to
+    /// hear of it.
+    pub(crate) fn count_copy(&mut self, segments: u32) {
+        // SAFETY: A locked TCP socket by the type invariant.
+        unsafe { c::appex_tcp_count_copy(self.sk, segments) }
+    }
+
     /// Has a SYN that is being sent for the first time repeated after `ms`.
     /// Does nothing once the connection has begun.
     pub(crate) fn hasten_syn(&mut self, ms: u32) {
