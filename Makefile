@@ -22,7 +22,7 @@ endif
 kbuild-args += $(if $(CLIPPY),CLIPPY=1) $(if $(APPEX_WERROR),APPEX_WERROR=1) \
 	$(if $(APPEX_SELFTEST),APPEX_SELFTEST=y)
 
-.PHONY: all modules clean help available install uninstall check lab test test-unit demo
+.PHONY: all modules clean help available install uninstall check lab test test-unit demo bench bench-quick
 
 all: modules
 
@@ -60,6 +60,12 @@ test:
 demo:
 	tests/demo/demo
 
+bench:
+	tests/bench/bench
+
+bench-quick:
+	tests/bench/bench --quick
+
 help:
 	@sed -n 's/^# \?//;/^ *make/p' $(firstword $(MAKEFILE_LIST))
 	@echo '  make check               formatting, lints, layering; with Debian 13'\''s tools:'
@@ -68,4 +74,7 @@ help:
 	@echo '  make lab                 sets up the test laboratory'
 	@echo '  make test                all tests'
 	@echo '  make demo                before/after in a virtual machine'
+	@echo '  make bench               tables and plots against other congestion controls, in'
+	@echo '                           Documentation/benchmarks; SEEDS=, ROWS=, JOBS=, PEERS='
+	@echo '  make bench-quick         a table of a few paths, in a few minutes'
 	@echo '  make install, uninstall  the module and lotServer.sh on this machine'

@@ -17,7 +17,7 @@ from path import Path, load_paths
 from scenario import Variant, Workload
 
 EXAMPLES = """A variant is a congestion control's name, or NAME:KEY=VALUE;KEY=VALUE... with the keys cc, module, set, param, sysctl,
-qdisc, iface (set, param and sysctl may repeat). Examples:
+qdisc, iface, kernel (set, param and sysctl may repeat; kernel is another user-mode Linux than the lab's). Examples:
   tests/lab/matrix cubic bbr
   tests/lab/matrix --rows A1,A4,S5 --seeds 3 cubic 'ours:module=appex.ko' 'ours-civil:module=appex.ko;set=conservMode=1'
   tests/lab/matrix --group short --out result.json bbr
@@ -33,7 +33,7 @@ def parse_variant(text: str) -> Variant:
     args: list[str] = [] if rest else ["--cc", name]
     for item in filter(None, rest.split(";")):
         key, eq, value = item.partition("=")
-        if key not in ("cc", "module", "set", "param", "sysctl", "qdisc", "iface") or not eq:
+        if key not in ("cc", "module", "set", "param", "sysctl", "qdisc", "iface", "kernel") or not eq:
             raise ValueError(f"variant '{text}': '{item}' is not KEY=VALUE of a known key")
         args.append(f"--{key}={value}")
     return run.make_variant(run.parser().parse_args(args), name)
@@ -128,6 +128,8 @@ def main() -> int:
     try:
         rows = load_paths(host_file(a.paths) if a.paths else f"{uml.LAB}/paths.json")
         variants = [parse_variant(v) for v in a.variants]
+        if len({v.name for v in variants}) < len(variants):
+            raise ValueError("two variants have the same name")
     except (ValueError, OSError) as e:
         print(f"matrix: {e}", file=sys.stderr)
         return 2

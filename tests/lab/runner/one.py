@@ -16,14 +16,14 @@ SETUP_ERRORS = {40: "setting up the path failed", 41: "insmod failed", 42: "no s
 
 
 def measure(path: Path, load: scenario.Workload, variant: scenario.Variant, seed: int, v6: bool = False,
-            kernel: str = "plain", keep: str = "", timeout_s: float = 600) -> dict:
+            keep: str = "", timeout_s: float = 600) -> dict:
     """Runs one case and returns its result. Raises uml.Failed when there is none to be trusted."""
     began = time.monotonic()
     job = tempfile.mkdtemp(prefix="lab.")
     try:
         with open(os.path.join(job, "script"), "w", encoding="ascii") as f:
             f.write(scenario.script(path, load, variant, seed, v6))
-        status = uml.boot(job, kernel=kernel, simulated=kernel == "plain", seed=seed, timeout_s=timeout_s)
+        status = uml.boot(job, kernel=variant.kernel, simulated=variant.kernel not in uml.DEBUG, seed=seed, timeout_s=timeout_s)
         if status:
             why = SETUP_ERRORS.get(status, f"the workload ended with status {status}")
             raise uml.Failed(f"{why}: {result.text(job, 'stderr').strip()[-800:]}")

@@ -44,14 +44,19 @@ def add_variant(p: argparse.ArgumentParser) -> None:
     g.add_argument("--iface", default="eth0", help="what is added to wanIf; empty for none (default eth0)")
     g.add_argument("--sysctl", action="append", default=[], metavar="KEY=VALUE", help="sysctl of the server")
     g.add_argument("--qdisc", default="", help="root queueing discipline of the server's interface, e.g. fq")
+    g.add_argument("--kernel", default="plain", metavar="NAME|FILE",
+                   help=f"{', '.join(sorted(uml.KERNELS))} of the lab (debug kernels run in real time), or another user-mode Linux")
 
 
 def make_variant(a: argparse.Namespace, name: str = "") -> Variant:
     module = host_file(a.module) if a.module else ""
     if module and not os.path.exists(module):
         raise ValueError(f"no module {a.module}")
+    kernel = a.kernel if a.kernel in uml.KERNELS else host_file(a.kernel)
+    if a.kernel not in uml.KERNELS and not (os.path.isfile(kernel) and os.access(kernel, os.X_OK)):
+        raise ValueError(f"no kernel {a.kernel}: the lab has {', '.join(sorted(uml.KERNELS))}; others are files that can be run")
     return Variant(name=name or os.path.basename(a.module) or a.cc or "default", cc=a.cc, module=module, params=a.param,
-                   settings=a.settings, iface=a.iface, sysctl=a.sysctl, qdisc=a.qdisc)
+                   settings=a.settings, iface=a.iface, sysctl=a.sysctl, qdisc=a.qdisc, kernel=kernel)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -92,7 +97,6 @@ def parser() -> argparse.ArgumentParser:
     g.add_argument("--out", help="write the whole result to this file")
     g.add_argument("--trace", help="write TCP_INFO of every connection, each 100 ms, to this file")
     g.add_argument("--keep", help="copy everything the run left (console, ss, statistics) to this directory")
-    g.add_argument("--kernel", default="plain", choices=sorted(uml.KERNELS), help="debug kernels run in real time")
     g.add_argument("--timeout", type=float, default=120, help="seconds of wall time")
     return p
 
@@ -166,7 +170,7 @@ def main() -> int:
         return 2
     keep = host_file(a.keep) if a.keep else ("/tmp/keep" if a.trace else "")
     try:
-        r = one.measure(path, load, variant, a.seed, v6=a.ipv6, kernel=a.kernel, keep=keep, timeout_s=a.timeout)
+        r = one.measure(path, load, variant, a.seed, v6=a.ipv6, keep=keep, timeout_s=a.timeout)
     except uml.Failed as e:
         print(f"run: failed: {e}", file=sys.stderr)
         return 1

@@ -49,6 +49,7 @@ class Variant:
     iface: str = "eth0"             # what is added to wanIf; empty: nothing
     sysctl: list[str] = dataclasses.field(default_factory=list)     # KEY=VALUE on the server
     qdisc: str = ""                 # root queueing discipline of the server's eth0
+    kernel: str = "plain"           # a kernel of the lab, or another user-mode Linux: its file
 
 
 def netem(path: Path, seed: int, one_way_ms: float, loss: float) -> str:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 
 KERNELS = {"plain": "/lab/build/uml/linux", "kasan": "/lab/build/uml-kasan/linux", "lockdep": "/lab/build/uml-lockdep/linux"}
+DEBUG = ("kasan", "lockdep")    # too slow for simulated time, and built without it
 LAB = "/lab/work/tests/lab"
 JOB_MOUNT = "/run/lab-job"
 FIXED_RANDOM = "/lab/build/lab/fixed_random.so"
@@ -30,14 +31,16 @@ def tail(job: str, count: int = 15) -> str:
 
 def boot(job: str, kernel: str = "plain", simulated: bool = True, seed: int = 1, memory_mb: int = 1024,
          timeout_s: float = 600, extra: list[str] | None = None) -> int:
-    """Runs `job`/script in a user-mode kernel and returns the script's exit status.
+    """Runs `job`/script in a user-mode kernel, one of KERNELS or a file, and returns the script's exit status.
 
     Simulated time makes a run independent of the machine's speed; debug kernels are too slow in wall
     time to gain from it and have no support for it, so they run in real time.
     Raises Failed when the kernel did not reach the end of the script, or complained in its log.
     """
-    binary = KERNELS[kernel]
+    binary = KERNELS.get(kernel, kernel)
     if not os.path.exists(binary):
+        if kernel not in KERNELS:
+            raise Failed(f"no kernel {kernel}")
         raise Failed(f"the {kernel} user-mode kernel is not built: run tests/lab/setup {'uml' if kernel == 'plain' else 'debug'}")
     cmd = [binary, f"mem={memory_mb}M", "rootfstype=hostfs", "rootflags=/", "ro", f"init={LAB}/init.sh", f"labdir={JOB_MOUNT}",
            f"uml_dir={JOB_MOUNT}/uml/", "umid=lab", "con=null", "con0=null,fd:1", "ignore_loglevel", "panic=-1", *(extra or [])]
