@@ -19,6 +19,9 @@ static CONTROL: Control<Flow> = Control::new();
 /// How often a long connection reports on its path, microseconds: often against the minutes that a report is believed.
 const REPORT_US: u64 = 10_000_000;
 
+/// Packets of a connection below which its losses are chance.
+const REPORT_PACKETS: u32 = 8;
+
 /// What the adopting hook decides for a socket.
 #[derive(Clone, Copy)]
 pub(crate) struct Adoption {
@@ -92,9 +95,6 @@ impl Flow {
         }
     }
 }
-
-/// Packets of a connection below which its losses are chance.
-const REPORT_PACKETS: u32 = 8;
 
 /// What is remembered of the path of a connection. Context: any.
 fn known(adoption: Adoption) -> Option<Known> {

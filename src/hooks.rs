@@ -146,8 +146,8 @@ impl Hooks for Engines {
         };
         // The socket advances `snd_nxt` after the first transmission, so what
         // lies before it was sent already.
-        let again = packet.payload > 0 && seq.wrapping_sub(socket.snd_nxt()) >> 31 == 1;
-        if !again {
+        let is_again = seq.wrapping_sub(socket.snd_nxt()) >> 31 == 1;
+        if packet.payload == 0 || !is_again {
             met.count(Metric::LanInBytes);
         }
         if !met.hot.tcp_acc {
@@ -166,7 +166,7 @@ impl Hooks for Engines {
         let segment = Segment {
             payload: packet.payload,
             is_fin: flags.has(TcpFlags::FIN),
-            is_again: seq.wrapping_sub(socket.snd_nxt()) >> 31 == 1,
+            is_again,
             // A FIN takes a sequence number after the last byte.
             is_last: socket.write_seq().wrapping_sub(end) <= 1,
             is_drained: socket.write_seq().wrapping_sub(socket.snd_nxt()) <= 1,

@@ -171,7 +171,7 @@ pub const fn wire_len(packet: &Packet, segments: u16) -> u64 {
 
 /// The subnet whose hosts share what is known of the way to them: /24 for IPv4, as in the original;
 /// /64 for IPv6, the size of one link.
-pub const fn short_rtt_subnet(addr: Addr) -> Addr {
+pub const fn subnet(addr: Addr) -> Addr {
     let mask = match addr.family {
         Family::V4 => u128::MAX << 104,
         Family::V6 => u128::MAX << 64,

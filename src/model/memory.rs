@@ -6,7 +6,7 @@
 //! with the subnet's tag, so that it can be read and written without a lock: a mixture of two subnets is recognised and
 //! ignored. Everything in it is a hint that the connection checks against what it sees itself.
 
-use super::flow::short_rtt_subnet;
+use super::flow::subnet;
 use super::units::{Addr, Family};
 
 /// Sets of the table; with four entries of two words each it takes 64 KiB.
@@ -63,11 +63,11 @@ pub struct Place {
 impl Place {
     /// The place of `addr`'s subnet; `key` is secret, so that nobody can choose addresses that share a set.
     pub fn of(addr: Addr, key: u64) -> Self {
-        let subnet = short_rtt_subnet(addr);
-        let bytes = subnet.bits.to_be_bytes();
+        let network = subnet(addr);
+        let bytes = network.bits.to_be_bytes();
         let (high, low) = bytes.split_at(8);
         let word = |half: &[u8]| half.iter().fold(0u64, |w, &b| (w << 8) | u64::from(b));
-        let family = match subnet.family {
+        let family = match network.family {
             Family::V4 => 4,
             Family::V6 => 6,
         };
@@ -83,47 +83,28 @@ impl Place {
 
     /// Finds the subnet's entry in its set and says what is known at `minute`.
     pub fn find(&self, set: &[Words], minute: u16) -> Option<Known> {
-        let entry = set.iter().find_map(|words| self.unpack(*words))?;
-        if minute.wrapping_sub(entry.minute) >= LOSS_MINUTES {
-            return None;
-        }
-        let mut known = entry.known;
-        if minute.wrapping_sub(entry.rate_minute) >= RATE_MINUTES {
-            known.capacity = 0;
-            known.base_rtt_us = 0;
-        }
-        Some(known)
+        let (_, entry) = self.entry(set)?;
+        entry.believed(minute)
     }
 
     /// Like [`Place::find`] for a connection that begins, which may take half of the capacity: also gives the entry and what it
     /// becomes, so that the next connection takes half of what is left and all that begin together no more than the path has.
     pub fn take(&self, set: &[Words], minute: u16) -> Option<(Known, usize, Words)> {
-        let known = self.find(set, minute)?;
-        let (way, mut entry) = (0..WAYS)
-            .zip(set)
-            .find_map(|(way, words)| Some((way, self.unpack(*words)?)))?;
+        let (way, mut entry) = self.entry(set)?;
+        let known = entry.believed(minute)?;
         entry.known.capacity /= 2;
         Some((known, way, entry.pack()))
     }
 
     /// Which entry of the set a report goes to, and what it becomes.
     pub fn store(&self, set: &[Words], minute: u16, report: &Report) -> (usize, Words) {
-        let old = self.find(set, minute);
-        // Its own entry, or the oldest. `position` and `enumerate` count with a check that could panic.
-        let mut way = 0;
-        let mut oldest = 0;
-        for (here, words) in (0..WAYS).zip(set) {
-            let age = match Entry::unpack(*words) {
-                Some(entry) if entry.tag == self.tag => u32::MAX,
-                Some(entry) => u32::from(minute.wrapping_sub(entry.minute)),
-                None => u32::from(u16::MAX).saturating_add(1),
-            };
-            if age > oldest {
-                (way, oldest) = (here, age);
-            }
-        }
+        let before = self.entry(set);
+        let way = before
+            .as_ref()
+            .map_or_else(|| oldest(set, minute), |(way, _)| *way);
+        let before = before.map(|(_, entry)| entry);
+        let old = before.as_ref().and_then(|entry| entry.believed(minute));
         // What a report does not know does not become younger by it.
-        let before = set.iter().find_map(|words| self.unpack(*words));
         let (loss_then, rate_then) = match (&before, old) {
             (Some(entry), Some(_)) => (entry.minute, entry.rate_minute),
             _ => (minute, minute),
@@ -141,9 +122,29 @@ impl Place {
         (way, entry.pack())
     }
 
-    fn unpack(&self, words: Words) -> Option<Entry> {
-        Entry::unpack(words).filter(|entry| entry.tag == self.tag)
+    /// The subnet's entry, however old, and where in the set it is.
+    fn entry(&self, set: &[Words]) -> Option<(usize, Entry)> {
+        // `position` and `enumerate` count with a check that could panic.
+        (0..WAYS).zip(set).find_map(|(way, words)| {
+            let entry = Entry::unpack(*words)?;
+            (entry.tag == self.tag).then_some((way, entry))
+        })
     }
+}
+
+/// The way of the set that is empty, or else was reported to longest ago.
+fn oldest(set: &[Words], minute: u16) -> usize {
+    let (mut way, mut oldest) = (0, 0);
+    for (here, words) in (0..WAYS).zip(set) {
+        let age = match Entry::unpack(*words) {
+            Some(entry) => u32::from(minute.wrapping_sub(entry.minute)),
+            None => u32::MAX,
+        };
+        if age > oldest {
+            (way, oldest) = (here, age);
+        }
+    }
+    way
 }
 
 /// Adds a report to what was known.
@@ -199,6 +200,19 @@ const RTT_BITS: u32 = 20;
 const RATE_BITS: u32 = 28;
 
 impl Entry {
+    /// What of it is young enough to be believed.
+    fn believed(&self, minute: u16) -> Option<Known> {
+        if minute.wrapping_sub(self.minute) >= LOSS_MINUTES {
+            return None;
+        }
+        let mut known = self.known;
+        if minute.wrapping_sub(self.rate_minute) >= RATE_MINUTES {
+            known.capacity = 0;
+            known.base_rtt_us = 0;
+        }
+        Some(known)
+    }
+
     /// Word 0: tag, minutes, loss. Word 1: tag, round trip, capacity.
     fn pack(&self) -> Words {
         let tag = u64::from(self.tag) << 48;

@@ -73,25 +73,23 @@ s.settimeout(0.9)
 try: s.connect(('$host', 5001))
 except OSError: pass"
 }
+repeated() { # the same as knock; prints the SYNs and SYN-ACKs that were repeated meanwhile
+	local before
+	before=$(synacks)
+	knock "$@"
+	echo $(($(synacks) - before))
+}
 tc qdisc replace dev wan0 root netem loss 100%
 # A second is the kernel's own time. First the SYNs: requests go on to repeat their SYN-ACKs.
 if [ -n "${SIMULATED-}" ]; then
-	before=$(synacks)
-	knock env 10.9.0.2
-	same "with 0 a SYN waits for a second" 0 $(($(synacks) - before))
+	same "with 0 a SYN waits for a second" 0 "$(repeated env 10.9.0.2)"
 fi
 put cmd "synRetranMS: 200"
-before=$(synacks)
-knock env 10.9.0.2
-at_least "synRetranMS repeats a SYN in time" 1 $(($(synacks) - before))
-before=$(synacks)
-knock client 10.9.0.1
-at_least "and a SYN-ACK" 1 $(($(synacks) - before))
+at_least "synRetranMS repeats a SYN in time" 1 "$(repeated env 10.9.0.2)"
+at_least "and a SYN-ACK" 1 "$(repeated client 10.9.0.1)"
 put cmd "synRetranMS: 0"
 # 10.9.0.2 is known, with a round trip of some 20 ms and losses: 200 ms is enough to wait.
-before=$(synacks)
-knock client 10.9.0.1
-at_least "a SYN-ACK on a known path is repeated in time" 1 $(($(synacks) - before))
+at_least "a SYN-ACK on a known path is repeated in time" 1 "$(repeated client 10.9.0.1)"
 tc qdisc del dev wan0 root
 
 check "the module can be unloaded" unload

@@ -6,7 +6,7 @@
 //! longer is noticed without a periodic stall. Drain phases of the controller empty our own share of the queue often enough
 //! for the minimum to be refreshed.
 
-use super::math::rotate;
+use super::buckets::Buckets;
 
 /// Buckets of the window.
 const BUCKETS: usize = 5;
@@ -23,9 +23,9 @@ const MIN_SAMPLES: u8 = 4;
 
 /// Windowed minima of the round-trip time, microseconds.
 pub(super) struct BaseRtt {
-    buckets: [u32; BUCKETS],
+    buckets: Buckets<BUCKETS>,
     bucket_end_us: u64,
-    recent: [u32; 2],
+    recent: Buckets<2>,
     recent_end_us: u64,
     recent_count: u8,
     /// Mean difference of consecutive samples, times 16.
@@ -56,14 +56,14 @@ pub(super) struct BaseRtt {
 impl BaseRtt {
     /// Starts from the handshake's round trip, if it was measured.
     pub(super) fn new(now_us: u64, rtt_us: Option<u32>) -> Self {
-        let mut buckets = [u32::MAX; BUCKETS];
-        if let (Some(first), Some(rtt)) = (buckets.first_mut(), rtt_us) {
-            *first = rtt.max(1);
+        let mut buckets = Buckets::new();
+        if let Some(rtt) = rtt_us {
+            buckets.note(rtt.max(1));
         }
         Self {
             buckets,
             bucket_end_us: now_us.saturating_add(BUCKET_US),
-            recent: [u32::MAX; 2],
+            recent: Buckets::new(),
             recent_end_us: 0,
             recent_count: 0,
             jitter_q4: 0,
@@ -91,17 +91,12 @@ impl BaseRtt {
         // A single late packet is no wave: both of two neighbours must be late.
         let pair_us = rtt.min(self.last_rtt_us);
         if now_us >= self.bucket_end_us {
-            rotate(&mut self.buckets);
-            if let Some(first) = self.buckets.first_mut() {
-                *first = u32::MAX;
-            }
+            self.buckets.age();
             // After an idle time longer than the window the old minima are kept for a window more: a stale base is
             // safer than none.
             self.bucket_end_us = now_us.saturating_add(BUCKET_US);
         }
-        if let Some(first) = self.buckets.first_mut() {
-            *first = (*first).min(rtt);
-        }
+        self.buckets.note(rtt);
         self.since_jump_us = self.since_jump_us.min(rtt);
         if self.last_rtt_us != 0 {
             let rise = rtt.saturating_sub(self.last_rtt_us);
@@ -138,40 +133,30 @@ impl BaseRtt {
             self.seen_us = now_us;
         }
         if now_us >= self.recent_end_us && self.recent_count >= MIN_SAMPLES {
-            let min = self.recent.first().copied().unwrap_or(u32::MAX);
+            let min = self.recent.newest().unwrap_or(u32::MAX);
             let range = self.recent_max_us.saturating_sub(min);
             self.ranges_us = self.ranges_us.saturating_add(range);
             self.quarters = self.quarters.saturating_add(1);
-            rotate(&mut self.recent);
-            if let Some(first) = self.recent.first_mut() {
-                *first = u32::MAX;
-            }
+            self.recent.age();
             self.recent_count = 0;
             self.recent_max_us = 0;
             // A quarter of a round trip: the signal must be fresh when the next decision is due.
             self.recent_end_us = now_us.saturating_add(u64::from(rtt / 4));
         }
-        if let Some(first) = self.recent.first_mut() {
-            *first = (*first).min(rtt);
-        }
+        self.recent.note(rtt);
         self.recent_max_us = self.recent_max_us.max(pair_us);
         self.recent_count = self.recent_count.saturating_add(1);
     }
 
     /// The base round trip; `None` before any sample.
     pub(super) fn base(&self) -> Option<u32> {
-        self.buckets
-            .iter()
-            .copied()
-            .min()
-            .filter(|&rtt| rtt != u32::MAX)
+        self.buckets.min()
     }
 
     /// Minimum of the last quarter to half round trip above the base.
     pub(super) fn queue(&self) -> u32 {
-        let recent = self.recent.iter().copied().min().unwrap_or(u32::MAX);
-        match self.base() {
-            Some(base) if recent != u32::MAX => recent.saturating_sub(base),
+        match (self.recent.min(), self.base()) {
+            (Some(recent), Some(base)) => recent.saturating_sub(base),
             _ => 0,
         }
     }
@@ -241,10 +226,8 @@ impl BaseRtt {
 
     /// The path has become longer: `rtt_us` is the base from now on.
     pub(super) fn rebase(&mut self, rtt_us: u32) {
-        self.buckets = [u32::MAX; BUCKETS];
-        if let Some(first) = self.buckets.first_mut() {
-            *first = rtt_us.max(1);
-        }
+        self.buckets = Buckets::new();
+        self.buckets.note(rtt_us.max(1));
         self.floor_us = rtt_us.max(1);
         self.jump_us = 0;
     }
@@ -267,8 +250,7 @@ impl BaseRtt {
     /// Whether the bottleneck holds any queue at all, by the last quarter to half round trip: a finer test than
     /// [`BaseRtt::threshold`], for judging loss.
     pub(super) fn is_loaded(&self) -> bool {
-        let recent = self.recent.iter().copied().min().unwrap_or(u32::MAX);
-        recent != u32::MAX && self.is_load(recent)
+        self.recent.min().is_some_and(|recent| self.is_load(recent))
     }
 
     /// Whether a round-trip time contains a queue. Measured from the long-term floor: several flows that keep a queue full

@@ -11,6 +11,7 @@
 
 mod aggregation;
 mod base_rtt;
+mod buckets;
 mod capacity;
 mod drain;
 mod history;

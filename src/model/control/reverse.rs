@@ -9,7 +9,7 @@
 //! The peer's word is taken for no more than what its round trip is above the base. What it can gain by lying is a queue of that
 //! size, which it asks for.
 
-use super::math::{low32, rotate};
+use super::buckets::Buckets;
 
 /// Buckets and their length of the best delay: as for the base round trip. Clocks that differ by 100 ppm drift apart by a
 /// millisecond in that time.
@@ -28,17 +28,14 @@ const QUEUE_MS: u32 = 500;
 /// What both clocks' rounding may add.
 const ROUNDING_MS: u32 = 2;
 
-/// No sample.
-const NONE: u32 = u32::MAX;
-
 /// Estimator of the delay of the way back above its best.
 pub(super) struct Reverse {
     /// Own and the peer's time of the first sample, milliseconds.
     first: Option<(u32, u32)>,
     /// Minima of own time minus the peer's, from the first sample's on, in milliseconds above [`Reverse::ORIGIN`].
-    best: [u32; BUCKETS],
+    best: Buckets<BUCKETS>,
     best_end_us: u64,
-    recent: [u32; 2],
+    recent: Buckets<2>,
     recent_end_us: u64,
     excess_us: u32,
 }
@@ -50,9 +47,9 @@ impl Reverse {
     pub(super) const fn new() -> Self {
         Self {
             first: None,
-            best: [NONE; BUCKETS],
+            best: Buckets::new(),
             best_end_us: 0,
-            recent: [NONE; 2],
+            recent: Buckets::new(),
             recent_end_us: 0,
             excess_us: 0,
         }
@@ -62,8 +59,8 @@ impl Reverse {
     pub(super) fn update(&mut self, now_us: u64, srtt_us: u32, peer: Option<u32>) {
         self.excess_us = 0;
         let Some(peer) = peer else { return };
-        // Wraps like the peer's.
-        let now = low32((now_us / 1_000) & u64::from(u32::MAX));
+        // CAST: wraps like the peer's.
+        let now = (now_us / 1_000) as u32;
         let (now0, peer0) = *self.first.get_or_insert((now, peer));
         let elapsed = now.wrapping_sub(now0);
         let theirs = peer.wrapping_sub(peer0);
@@ -79,8 +76,8 @@ impl Reverse {
             return;
         }
         self.note(now_us, srtt_us, offset);
-        let best = self.best.iter().copied().min().unwrap_or(offset);
-        let lately = self.recent.iter().copied().min().unwrap_or(offset);
+        let best = self.best.min().unwrap_or(offset);
+        let lately = self.recent.min().unwrap_or(offset);
         let above = offset
             .min(lately)
             .saturating_sub(best)
@@ -90,26 +87,16 @@ impl Reverse {
 
     fn note(&mut self, now_us: u64, srtt_us: u32, offset: u32) {
         if now_us >= self.best_end_us {
-            rotate(&mut self.best);
-            if let Some(first) = self.best.first_mut() {
-                *first = NONE;
-            }
+            self.best.age();
             self.best_end_us = now_us.saturating_add(BUCKET_US);
         }
         if now_us >= self.recent_end_us {
-            rotate(&mut self.recent);
-            if let Some(first) = self.recent.first_mut() {
-                *first = NONE;
-            }
+            self.recent.age();
             let window = u64::from(srtt_us / 4).max(WINDOW_US);
             self.recent_end_us = now_us.saturating_add(window);
         }
-        if let Some(first) = self.best.first_mut() {
-            *first = (*first).min(offset);
-        }
-        if let Some(first) = self.recent.first_mut() {
-            *first = (*first).min(offset);
-        }
+        self.best.note(offset);
+        self.recent.note(offset);
     }
 
     /// What the way back adds to the round trip of this ACK, above its best, microseconds.

@@ -158,14 +158,14 @@ fn each_segment_repeats_the_headers() {
 
 #[test]
 fn one_near_host_stands_for_its_subnet() {
-    let subnet = |addr| short_rtt_subnet(Addr::v4(addr));
-    assert_eq!(subnet([192, 0, 2, 1]), subnet([192, 0, 2, 254]));
-    assert_ne!(subnet([192, 0, 2, 1]), subnet([192, 0, 3, 1]));
+    let of = |addr| subnet(Addr::v4(addr));
+    assert_eq!(of([192, 0, 2, 1]), of([192, 0, 2, 254]));
+    assert_ne!(of([192, 0, 2, 1]), of([192, 0, 3, 1]));
     let v6 = |tail: u8, link: u8| {
         let mut bytes = [0x20; 16];
         bytes[15] = tail;
         bytes[7] = link;
-        short_rtt_subnet(Addr::v6(bytes))
+        subnet(Addr::v6(bytes))
     };
     assert_eq!(v6(1, 0), v6(2, 0));
     assert_ne!(v6(1, 0), v6(1, 1));

@@ -60,8 +60,25 @@ awaited() {
 	[ "$(cat "$STATE/$1")" = 0 ]
 }
 
+# keep_hooks_patched: empty chains on every hook of the module, until the guest ends.
+#
+# The first and the last user of a netfilter hook make the kernel patch __ip_local_out() and its like while
+# other processors run them. QEMU's multi-threaded translator at times runs the breakpoint of such a patch
+# when the kernel is done with it: "Oops: int3" at that instruction. Seen here without any module of ours
+# after 4,650 rounds of nft adding and deleting one chain under traffic, never with another chain beside it.
+keep_hooks_patched() {
+	nft -f - <<-'NFT'
+		table inet keep_hooks_patched {
+			chain pre { type filter hook prerouting priority 0; }
+			chain out { type filter hook output priority 0; }
+			chain post { type filter hook postrouting priority 0; }
+		}
+	NFT
+}
+
 # begin INTERFACE...: product installed for those interfaces, a web server with files.
 begin() {
+	keep_hooks_patched || exit 1
 	http_file bulk 3000000
 	http_file short 30000
 	http_start

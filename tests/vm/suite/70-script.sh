@@ -4,8 +4,9 @@
 # Sabotage: the script under test no longer turns anything off or back on.
 # kernel: generic
 set -u
-. tests/vm/lib/topology.sh
+. tests/vm/lib/suite.sh
 
+keep_hooks_patched || exit 1
 arguments=(-m /vm/appex.ko)
 if [ -n "${SABOTAGE-}" ]; then
 	cp -r scripts /run/broken

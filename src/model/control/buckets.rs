@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Minimum over a sliding window, in buckets that age out one by one.
+
+use super::math::rotate;
+
+/// No sample.
+const NONE: u32 = u32::MAX;
+
+/// Minima of `N` consecutive times, the newest first. What a bucket's length is, and when it ends, is the owner's to say.
+pub(super) struct Buckets<const N: usize>([u32; N]);
+
+impl<const N: usize> Buckets<N> {
+    pub(super) const fn new() -> Self {
+        Self([NONE; N])
+    }
+
+    /// Takes a sample, below `u32::MAX`.
+    pub(super) fn note(&mut self, value: u32) {
+        if let Some(newest) = self.0.first_mut() {
+            *newest = (*newest).min(value);
+        }
+    }
+
+    /// Begins a new bucket and forgets the oldest.
+    pub(super) fn age(&mut self) {
+        rotate(&mut self.0);
+        if let Some(newest) = self.0.first_mut() {
+            *newest = NONE;
+        }
+    }
+
+    /// The minimum of all buckets; `None` before any sample.
+    pub(super) fn min(&self) -> Option<u32> {
+        self.0.iter().copied().min().filter(|&min| min != NONE)
+    }
+
+    /// The minimum of the newest bucket.
+    pub(super) fn newest(&self) -> Option<u32> {
+        self.0.first().copied().filter(|&min| min != NONE)
+    }
+}
