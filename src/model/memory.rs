@@ -45,8 +45,11 @@ pub struct Report {
     pub total: u32,
     /// As [`Known::base_rtt_us`].
     pub base_rtt_us: u32,
-    /// As [`Known::capacity`]; 0 if the connection was too short to find it.
+    /// As [`Known::capacity`]; 0 if the connection does not know.
     pub capacity: u64,
+    /// The connection was too short to find the capacity, but it is no less than that. This only gives back what
+    /// [`Place::take`] took.
+    pub at_least: bool,
 }
 
 /// An entry as it is stored.
@@ -112,7 +115,7 @@ impl Place {
         let entry = Entry {
             tag: self.tag,
             minute: if report.total == 0 { loss_then } else { minute },
-            rate_minute: if report.capacity == 0 {
+            rate_minute: if report.capacity == 0 || report.at_least {
                 rate_then
             } else {
                 minute
@@ -168,10 +171,10 @@ fn merge(old: Option<Known>, report: &Report) -> Known {
         } else {
             old.base_rtt_us
         },
-        capacity: if report.capacity != 0 {
-            report.capacity
-        } else {
-            old.capacity
+        capacity: match (report.capacity, report.at_least, old.capacity) {
+            (0, _, old) | (_, true, old @ 0) => old,
+            (least, true, old) => least.max(old),
+            (found, false, _) => found,
         },
     }
 }

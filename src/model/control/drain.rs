@@ -4,9 +4,10 @@
 
 use super::math::{gain, low32, mul_div, Q16, Q8};
 use super::path::Observation;
-use super::phase::{Phase, DRAIN_MAX_Q8, DRAIN_MIN_Q8};
+use super::phase::{is_sure, sure_gain, Phase, DRAIN_MAX_Q8, DRAIN_MIN_Q8};
 use super::rounds::Kind;
 use super::types::{Ack, Settings};
+use super::verify::Why;
 use super::zeta::Zeta;
 
 /// Gain of a deep drain, which empties the bottleneck of all flows that do the same to find a lost base round trip again.
@@ -31,33 +32,53 @@ impl Zeta {
             u64::from(Q8),
             u64::from(base).saturating_add(u64::from(queue_us)),
         ));
+        let loss = self.path.loss.random();
+        let rest_q8 = if self.path.loss.is_thin() || self.schedule.is_sure_due() {
+            sure_gain(loss).max(DRAIN_DEEP_Q8)
+        } else {
+            DRAIN_MAX_Q8
+        };
         self.phase = Phase::Drain {
-            gain_q8: fit.clamp(DRAIN_MIN_Q8, DRAIN_MAX_Q8),
+            gain_q8: fit.max(DRAIN_MIN_Q8).min(rest_q8),
+            rest_q8,
+            sure: is_sure(rest_q8, loss),
             rounds: 0,
             low_us: 0,
         };
     }
 
-    pub(super) fn step_drain(
-        &mut self,
-        ack: &Ack,
-        settings: &Settings,
-        seen: &Observation,
-        gain_q8: u32,
-        rounds: u8,
-        mut low_us: u32,
-    ) {
+    /// Empties the bottleneck for good.
+    pub(super) fn drain_deep(&mut self) {
+        self.phase = Phase::Drain {
+            gain_q8: DRAIN_DEEP_Q8,
+            rest_q8: DRAIN_DEEP_Q8,
+            sure: is_sure(DRAIN_DEEP_Q8, self.path.loss.random()),
+            rounds: 0,
+            low_us: 0,
+        };
+    }
+
+    pub(super) fn step_drain(&mut self, ack: &Ack, settings: &Settings, seen: &Observation) {
+        let Phase::Drain {
+            gain_q8,
+            rest_q8,
+            sure,
+            mut rounds,
+            mut low_us,
+        } = self.phase
+        else {
+            return;
+        };
         if seen.excess && self.path.rounds.resolving() != Kind::High {
-            self.verify(ack, settings, false);
+            self.verify(ack, settings, seen, Why::Excess { even: false });
             return;
         }
-        let mut rounds = rounds;
         if let Some(round) = seen.round {
             rounds = rounds.saturating_add(1);
             if self.standing_queue(&round) && !round.slowed {
                 self.busy(&round, ack, settings);
             }
-            if round.kind == Kind::Low && self.standing_queue(&round) {
+            if round.kind <= Kind::Low && self.standing_queue(&round) {
                 let min = round.min_rtt_us.unwrap_or(0);
                 let expected = gain(u64::from(low_us), Q8.saturating_sub(gain_q8));
                 let fell = u64::from(low_us.saturating_sub(min)).saturating_mul(FLAT_SHARE);
@@ -70,16 +91,14 @@ impl Zeta {
                 low_us = min;
             }
         }
-        let deep = gain_q8 <= DRAIN_DEEP_Q8;
+        let deep = rest_q8 <= DRAIN_DEEP_Q8;
         let bdp = self.path.bdp(ack.mss);
         let empty = ack.in_flight <= if deep { bdp / 2 } else { bdp };
         self.phase = Phase::Drain {
-            // What is still to be learned needs no more than the shallowest drain.
-            gain_q8: if empty && !deep {
-                DRAIN_MAX_Q8
-            } else {
-                gain_q8
-            },
+            // What is still to be learned needs no more than the rest.
+            gain_q8: if empty { rest_q8 } else { gain_q8 },
+            rest_q8,
+            sure,
             rounds,
             low_us,
         };

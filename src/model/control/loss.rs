@@ -7,22 +7,25 @@
 //! an excess and means that a buffer or a policer is overrun. The scatter is learned as an index of dispersion, so a path
 //! that loses in bursts is granted more of it than one that loses packets one by one.
 
+use super::dispersion::Dispersion;
 use super::math::{isqrt, low32, share, Q16};
 
 /// Packets after which a tally is halved: the loss rate is known to about one percent, and a change shows in a few cycles.
 const AGE_AT: u32 = 1024;
 
-/// Dispersion (variance over mean of lost packets per round, q4) of a path not known yet: bursts of eight.
-const DISPERSION_START_Q4: u32 = 8 * 16;
-
-/// Bounds of the learned dispersion: independent losses have one; geometric bursts of 24 packets have 47,
-/// longer ones are outages.
-const DISPERSION_MIN_Q4: u32 = 16;
-const DISPERSION_MAX_Q4: u32 = 48 * 16;
-
 /// Packets below capacity without which nothing is called an excess: the first windows of a connection are what any path has
 /// to take, and what they lose is the first thing known about it.
 const KNOWN_PACKETS: u32 = 48;
+
+/// Packets below capacity from which on the loss rate is known well enough to be asked for now and then only.
+const THIN_PACKETS: u32 = 256;
+
+/// Standard deviations that make an excess. A connection is judged some ten times a round trip: four come about by chance once in
+/// minutes, three several times a minute.
+const EXCESS_SIGMAS: u64 = 4;
+
+/// The same for the tally of many rounds, which is judged once a round.
+const LASTING_SIGMAS: u64 = 3;
 
 /// Packets that the memory of a path is worth: enough to judge by, few enough to be outvoted within a round or two.
 const SEED_PACKETS: u32 = 128;
@@ -57,11 +60,9 @@ impl Tally {
 pub(super) struct LossSplit {
     low: Tally,
     cruise: Tally,
-    dispersion_q4: u32,
+    pub(super) dispersion: Dispersion,
     /// Packets of `low` that are not the connection's own.
     seeded: u32,
-    /// Loss rate of the last low round.
-    last_low: Option<u32>,
 }
 
 impl LossSplit {
@@ -69,9 +70,8 @@ impl LossSplit {
         Self {
             low: Tally::default(),
             cruise: Tally::default(),
-            dispersion_q4: DISPERSION_START_Q4,
+            dispersion: Dispersion::new(),
             seeded: 0,
-            last_low: None,
         }
     }
 
@@ -84,8 +84,8 @@ impl LossSplit {
         split
     }
 
-    /// Three standard deviations of the count of losses among `total`, at rate `p_q16`, bursts included.
-    fn scatter(&self, p_q16: u32, total: u32) -> u32 {
+    /// So many standard deviations of the count of losses among `total`, at rate `p_q16`, clustered as they are.
+    fn spread(&self, sigmas: u64, p_q16: u32, total: u32) -> u32 {
         let p = u64::from(p_q16);
         let kept = u64::from(Q16.saturating_sub(p_q16));
         // n p (1-p) in packets, times 16 to keep small numbers.
@@ -95,11 +95,21 @@ impl LossSplit {
             >> 16;
         let spread_q4 = variance_q4
             .max(4)
-            .saturating_mul(u64::from(self.dispersion_q4))
+            .saturating_mul(u64::from(self.dispersion.get()))
             >> 4;
-        let three_sigma = isqrt(spread_q4.saturating_mul(9) >> 4);
-        // Two bursts of the typical size are never evidence.
-        low32(three_sigma).saturating_add(self.dispersion_q4 >> 3)
+        let square = sigmas.saturating_mul(sigmas);
+        low32(isqrt(spread_q4.saturating_mul(square) >> 4))
+    }
+
+    /// The same and a burst more, which is never evidence.
+    fn scatter(&self, sigmas: u64, p_q16: u32, total: u32) -> u32 {
+        let burst = self.dispersion.get() >> 3;
+        self.spread(sigmas, p_q16, total).saturating_add(burst)
+    }
+
+    /// Too little is known: few packets, and of this connection least of all.
+    pub(super) fn is_thin(&self) -> bool {
+        self.low.total < THIN_PACKETS
     }
 
     /// Packets of this connection that the random rate rests on.
@@ -139,7 +149,7 @@ impl LossSplit {
         }
         let p = self.random();
         let expected = low32(u64::from(total).saturating_mul(u64::from(p)) >> 16);
-        lost > expected.saturating_add(self.scatter(p, total))
+        lost > expected.saturating_add(self.scatter(EXCESS_SIGMAS, p, total))
     }
 
     /// True if cruising loses more, over many rounds, than the random rate explains: a surplus too small to show in one round.
@@ -152,13 +162,18 @@ impl LossSplit {
         let p = self.low.rate();
         let expected = low32(u64::from(total).saturating_mul(u64::from(p)) >> 16);
         let uncertainty = low32(super::math::mul_div(
-            u64::from(self.scatter(p, self.low.total)),
+            u64::from(self.scatter(LASTING_SIGMAS, p, self.low.total)),
             u64::from(total),
             u64::from(self.low.total),
         ));
         lost > expected
-            .saturating_add(self.scatter(p, total))
+            .saturating_add(self.scatter(LASTING_SIGMAS, p, total))
             .saturating_add(uncertainty / 2)
+    }
+
+    /// Share of packets lost in cruising beyond the random rate, q16.
+    pub(super) fn surplus(&self) -> u32 {
+        self.cruise.rate().saturating_sub(self.low.rate())
     }
 
     /// True if `lost` of `total` packets is above the random rate by more than one standard deviation: not evidence by itself,
@@ -166,10 +181,7 @@ impl LossSplit {
     pub(super) fn is_surplus(&self, lost: u32, total: u32) -> bool {
         let p = self.random();
         let expected = low32(u64::from(total).saturating_mul(u64::from(p)) >> 16);
-        let sigma = self
-            .scatter(p, total)
-            .saturating_sub(self.dispersion_q4 >> 3)
-            / 3;
+        let sigma = self.spread(1, p, total);
         lost > expected.saturating_add(sigma)
     }
 
@@ -180,6 +192,7 @@ impl LossSplit {
 
     /// Adds a round sent at the estimated capacity.
     pub(super) fn add_cruise(&mut self, lost: u32, total: u32) {
+        self.dispersion.add_cruise(lost, total);
         self.cruise.add(lost, total);
     }
 
@@ -191,43 +204,15 @@ impl LossSplit {
         self.cruise.add(lost, total);
     }
 
+    /// A burst of `lost` packets came while `total` were sent at a rate that the path takes.
+    pub(super) fn add_burst(&mut self, lost: u32, total: u32) {
+        self.low.add(lost, total);
+        self.cruise.add(lost, total);
+        self.dispersion.add_burst(lost);
+    }
+
     /// Loss while cruising was our own doing: forget it.
     pub(super) fn discard_cruise(&mut self) {
         self.cruise = self.low;
-    }
-
-    /// Learns how clustered losses are from a round sent below capacity into an empty queue.
-    ///
-    /// From the difference to the low round before, not to the random rate: a lasting overload makes both lose alike and must
-    /// not pass for clustering.
-    pub(super) fn learn_dispersion(&mut self, lost: u32, total: u32) {
-        let now = share(lost, total);
-        let before = self.last_low.replace(now).unwrap_or(now);
-        let p = now.saturating_add(before) / 2;
-        // Less than one expected loss says nothing about its clustering.
-        if u64::from(total).saturating_mul(u64::from(p)) < u64::from(Q16) {
-            return;
-        }
-        let kept = u64::from(Q16.saturating_sub(p).max(1));
-        let variance = u64::from(p).saturating_mul(kept) >> 16;
-        let difference = u64::from(now.abs_diff(before));
-        // n (l1 - l2)^2 / (2 p (1 - p)) is one for independent losses; q32 over q16, kept as q4.
-        let square = u64::from(total).saturating_mul(difference.saturating_mul(difference));
-        let index = square
-            .checked_div(variance.saturating_mul(2).max(1))
-            .unwrap_or(0);
-        let index_q4 = low32(index >> 12).min(DISPERSION_MAX_Q4);
-        // EWMA of 1/16, because the index of a single round scatters by itself; upwards of 1/4: a burst is rare and says
-        // much.
-        let (keep, share) = if index_q4 > self.dispersion_q4 {
-            (3, 4)
-        } else {
-            (15, 16)
-        };
-        self.dispersion_q4 = (self.dispersion_q4.saturating_mul(keep))
-            .saturating_add(index_q4)
-            .checked_div(share)
-            .unwrap_or(DISPERSION_START_Q4)
-            .clamp(DISPERSION_MIN_Q4, DISPERSION_MAX_Q4);
     }
 }

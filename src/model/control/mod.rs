@@ -9,10 +9,12 @@
 //!
 //! CONTEXT: called with the socket lock held, usually in softirq. Nothing here blocks, allocates or panics.
 
+mod aftermath;
 mod aggregation;
 mod base_rtt;
 mod buckets;
 mod capacity;
+mod dispersion;
 mod drain;
 mod history;
 mod loss;

@@ -35,6 +35,9 @@ pub(super) struct Observation {
     pub(super) loaded: bool,
     /// The receiver's window limited the round that ended.
     pub(super) rwnd_limited: bool,
+    /// Lost and resolved packets of the round that ended, or else of the running one.
+    pub(super) lost: u32,
+    pub(super) total: u32,
 }
 
 /// Model of the path.
@@ -137,10 +140,10 @@ impl Path {
         self.aggregation
             .update(ack.now_us, resolved, self.capacity.get(), ack.mss, limit);
 
-        let (got, missing) = self.rounds.so_far(ack.delivered, ack.lost);
-        let total = got.saturating_add(missing);
+        let (got, mut lost) = self.rounds.so_far(ack.delivered, ack.lost);
+        let mut total = got.saturating_add(lost);
         let mut excess =
-            ack.losses != 0 && total >= JUDGE_PACKETS && self.loss.is_excess(missing, total);
+            ack.losses != 0 && total >= JUDGE_PACKETS && self.loss.is_excess(lost, total);
 
         let round = ack.sample.and_then(|_| {
             self.rounds.update(
@@ -169,8 +172,9 @@ impl Path {
                 *current = 0;
             }
             rwnd_limited = core::mem::take(&mut self.rwnd_limited);
-            let total = round.delivered.saturating_add(round.lost);
-            excess |= total >= JUDGE_PACKETS && self.loss.is_excess(round.lost, total);
+            lost = round.lost;
+            total = round.delivered.saturating_add(lost);
+            excess |= total >= JUDGE_PACKETS && self.loss.is_excess(lost, total);
         }
         Observation {
             round,
@@ -179,6 +183,8 @@ impl Path {
             queued: self.rtt.queue() > self.rtt.threshold(),
             loaded: self.rtt.is_loaded(),
             rwnd_limited,
+            lost,
+            total,
         }
     }
 
@@ -203,8 +209,8 @@ impl Path {
         Some(inflate(delivered, self.compensated(settings)))
     }
 
-    /// Mean send-side rate of delivered and lost packets over a span: both counted while the loss is within the random rate,
-    /// otherwise what the delivered part implies.
+    /// Mean send-side rate of delivered and lost packets over a span: both counted while the loss is about the random rate,
+    /// otherwise what the delivered part implies. What a full buffer dropped has not passed the bottleneck.
     pub(super) fn mean_rate(
         &self,
         delivered: u32,
@@ -214,7 +220,7 @@ impl Path {
         settings: &Settings,
     ) -> u64 {
         let total = delivered.saturating_add(lost);
-        if settings.track_random_loss && !self.loss.is_excess(lost, total) {
+        if settings.track_random_loss && !self.loss.is_surplus(lost, total) {
             self.sent_bound(rate(total, mss, span_us))
         } else {
             inflate(rate(delivered, mss, span_us), self.compensated(settings))

@@ -2,7 +2,7 @@
 
 //! The phases of the controller.
 
-use super::math::Q8;
+use super::math::{Q16, Q8};
 use super::rounds::{Kind, Round};
 use super::startup::Startup;
 
@@ -13,8 +13,22 @@ pub(super) const STARTUP_GAIN_Q8: u32 = 739;
 /// times the rate in four.
 pub(super) const REGROWTH_GAIN_Q8: u32 = Q8 + Q8 / 2;
 
-/// Pacing gain while verifying: low enough for the lower loss to show against the scatter, high enough to cost little.
-const VERIFY_GAIN_Q8: u32 = Q8 - Q8 / 8;
+/// Pacing gain over the rate delivered for a round to be sure: low enough for the lower loss to show against the scatter, high
+/// enough to cost little.
+const SURE_GAIN_Q8: u32 = Q8 - Q8 / 8;
+
+/// The highest that is still sure: the rate delivered is known to three percent.
+const SURE_MAX_Q8: u32 = Q8 - Q8 / 32;
+
+/// Gain over the capacity of a sure round on a path that is believed to lose `loss_q16`.
+pub(super) fn sure_gain(loss_q16: u32) -> u32 {
+    SURE_GAIN_Q8.saturating_mul(Q16.saturating_sub(loss_q16)) >> 16
+}
+
+/// Whether a round with this gain is sure on a path that is believed to lose `loss_q16`.
+pub(super) fn is_sure(gain_q8: u32, loss_q16: u32) -> bool {
+    gain_q8 <= SURE_MAX_Q8.saturating_mul(Q16.saturating_sub(loss_q16)) >> 16
+}
 
 /// Deepest and shallowest drain.
 pub(super) const DRAIN_MIN_Q8: u32 = Q8 / 2;
@@ -26,9 +40,11 @@ pub(super) enum Phase {
     Startup { search: Startup, gain_q8: u32 },
     /// One round at the estimate, while it catches up with the search.
     Settle { overrun: bool },
-    /// Below capacity until the queue is gone; `gain_q8` by its size.
+    /// Below capacity until the queue is gone; `gain_q8` by its size, `rest_q8` once it is.
     Drain {
         gain_q8: u32,
+        rest_q8: u32,
+        sure: bool,
         rounds: u8,
         low_us: u32,
     },
@@ -81,6 +97,8 @@ pub(super) struct Verify {
     pub(super) tally: Tally,
     /// The excess lasted for many rounds: no burst.
     pub(super) lasting: bool,
+    /// Pacing gain.
+    pub(super) gain_q8: u32,
     /// Steps down that did not help.
     pub(super) steps: u8,
     pub(super) rounds: u8,
@@ -91,7 +109,8 @@ impl Phase {
     pub(super) fn kind(&self) -> Kind {
         match self {
             Phase::Startup { .. } | Phase::Up { .. } => Kind::High,
-            Phase::Drain { .. } | Phase::Verify(_) | Phase::Judge { queued: true, .. } => Kind::Low,
+            Phase::Drain { sure: true, .. } | Phase::Verify(_) => Kind::Sure,
+            Phase::Drain { .. } | Phase::Judge { queued: true, .. } => Kind::Low,
             Phase::Settle { .. } | Phase::Cruise { .. } | Phase::Judge { .. } => Kind::Cruise,
         }
     }
@@ -104,7 +123,7 @@ impl Phase {
             Phase::Startup { gain_q8, .. }
             | Phase::Drain { gain_q8, .. }
             | Phase::Up { gain_q8, .. } => *gain_q8,
-            Phase::Verify(_) => VERIFY_GAIN_Q8,
+            Phase::Verify(test) => test.gain_q8,
         }
     }
 }

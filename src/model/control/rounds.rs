@@ -5,9 +5,11 @@
 use super::math::not_after;
 
 /// How the packets of a round were sent relative to the estimated capacity.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) enum Kind {
-    /// Below capacity, on purpose: a drain phase.
+    /// Slower than the path delivers, so that it loses nothing to us even if all loss so far was our doing.
+    Sure,
+    /// Below the estimated capacity, on purpose: a drain phase.
     Low,
     /// At the estimated capacity.
     Cruise,
@@ -90,12 +92,8 @@ impl Rounds {
             self.sending = kind;
             self.sending_slowed = false;
         }
-        self.sending_slowed |= kind == Kind::Low;
-        self.sending = match (self.sending, kind) {
-            (Kind::High, _) | (_, Kind::High) => Kind::High,
-            (Kind::Cruise, _) | (_, Kind::Cruise) => Kind::Cruise,
-            (Kind::Low, Kind::Low) => Kind::Low,
-        };
+        self.sending_slowed |= kind <= Kind::Low;
+        self.sending = self.sending.max(kind);
     }
 
     /// How the packets being resolved now had been sent.

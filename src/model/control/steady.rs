@@ -2,13 +2,17 @@
 
 //! Steady state: cruising at capacity, and probing for more.
 
-use super::drain::DRAIN_DEEP_Q8;
 use super::math::{gain, inflate, rate, Q8};
 use super::path::Observation;
 use super::phase::{Phase, Tally, REGROWTH_GAIN_Q8};
+use super::rounds::Kind;
 use super::startup::Startup;
 use super::types::{Ack, Settings};
+use super::verify::Why;
 use super::zeta::Zeta;
+
+/// Rounds of cruising after which all that is heard of was sent at one rate.
+const EVEN_ROUNDS: u8 = 2;
 
 /// Packets a probe should move, and the most rounds it may take for that.
 const PROBE_PACKETS: u32 = 64;
@@ -36,16 +40,20 @@ impl Zeta {
         since_us: u64,
     ) {
         if seen.excess {
-            self.verify(ack, settings, false);
+            // What got lost was sent as fast as what is under way now, and no queue of others can have overflown.
+            let even = rounds >= EVEN_ROUNDS && !seen.loaded;
+            self.verify(ack, settings, seen, Why::Excess { even });
             return;
         }
         let Some(round) = seen.round else {
             return;
         };
         if self.path.loss.is_cruise_excess() {
-            self.verify(ack, settings, true);
+            self.verify(ack, settings, seen, Why::Lasting);
             return;
         }
+        self.proven |=
+            round.kind == Kind::Cruise && !self.path.loss.is_surplus(seen.lost, seen.total);
         let rounds = rounds.saturating_add(1);
         self.ignore_queue = self.ignore_queue.saturating_sub(1);
         if self.standing_queue(&round)
@@ -58,11 +66,7 @@ impl Zeta {
         }
         if self.path.rtt.is_stale(ack.now_us) && !self.max_tx(ack.now_us, settings) {
             self.path.rtt.refreshed(ack.now_us);
-            self.phase = Phase::Drain {
-                gain_q8: DRAIN_DEEP_Q8,
-                rounds: 0,
-                low_us: 0,
-            };
+            self.drain_deep();
             return;
         }
         let due =

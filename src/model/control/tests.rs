@@ -116,7 +116,7 @@ fn random_loss_is_not_an_excess_and_overload_is() {
     let mut loss = LossSplit::new();
     for _ in 0..20 {
         loss.add_low(10, 100);
-        loss.learn_dispersion(10, 100);
+        loss.dispersion.add_below(10, 100);
     }
     assert!(loss.random().abs_diff(Q16 / 10) < Q16 / 100);
     // 830 packets a round, 10 %: 83 expected, standard deviation 8.6.

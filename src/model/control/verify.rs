@@ -2,9 +2,10 @@
 
 //! Was it us? Loss beyond the random rate is tested by sending less.
 
-use super::math::mul_div;
+use super::aftermath::Aftermath;
+use super::math::{mul_div, share, Q16};
 use super::path::Observation;
-use super::phase::{Phase, Tally, Verify};
+use super::phase::{sure_gain, Phase, Tally, Verify};
 use super::rounds::Kind;
 use super::types::{Ack, Settings};
 use super::zeta::Zeta;
@@ -26,19 +27,45 @@ const SUSPECT_ROUNDS: u64 = 12;
 /// The same in bytes, for small windows: what it takes for a small surplus to show in the long-term tally.
 const SUSPECT_BYTES: u64 = 1024 * 1448;
 
+/// Why loss is taken for our doing.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Why {
+    /// One round lost too much; `even` if all of it and of what is under way was sent at one rate.
+    Excess { even: bool },
+    /// Many rounds lost a little too much: no burst.
+    Lasting,
+}
+
 impl Zeta {
     /// Excess loss: take the delivered part for the capacity and go below it.
-    pub(super) fn verify(&mut self, ack: &Ack, settings: &Settings, lasting: bool) {
+    pub(super) fn verify(&mut self, ack: &Ack, settings: &Settings, seen: &Observation, why: Why) {
         let before = self.path.capacity.get();
-        if let Some(implied) = self.path.implied(ack, settings) {
-            if implied < before && !ack.is_app_limited {
-                self.path.capacity.reset(implied);
+        self.aftermath = match why {
+            Why::Excess { even: true } => Aftermath::new(ack, seen.lost, before, self.phase),
+            _ => None,
+        };
+        let implied = self.path.implied(ack, settings);
+        let kept = match why {
+            // What many rounds lost too much has not passed.
+            Why::Lasting => Some(Q16.saturating_sub(self.path.loss.surplus())),
+            // Without a queue a sample right after a burst may say next to nothing.
+            Why::Excess { .. } if !seen.loaded => {
+                Some(Q16.saturating_sub(share(seen.lost, seen.total)))
             }
+            Why::Excess { .. } => None,
+        };
+        let kept = kept.map_or(0, |kept| mul_div(before, u64::from(kept), u64::from(Q16)));
+        match implied {
+            Some(implied) if !ack.is_app_limited => {
+                self.path.capacity.reset(implied.max(kept).min(before));
+            }
+            _ => {}
         }
         self.phase = Phase::Verify(Verify {
             before,
             tally: Tally::default(),
-            lasting,
+            lasting: matches!(why, Why::Lasting),
+            gain_q8: sure_gain(self.path.compensated(settings)),
             steps: 0,
             rounds: 0,
         });
@@ -56,7 +83,7 @@ impl Zeta {
         };
         test.rounds = test.rounds.saturating_add(1);
         // The first round after a step was sent before it.
-        if round.kind == Kind::Low && test.rounds > 1 {
+        if round.kind == Kind::Sure && test.rounds > 1 {
             test.tally.add(&round);
         }
         let tally = test.tally;
@@ -65,7 +92,13 @@ impl Zeta {
         if total < VERIFY_PACKETS && test.rounds < VERIFY_ROUNDS {
             return;
         }
-        if !self.path.loss.is_excess(lost, total) {
+        // In the first step a count within the scatter of bursts is not good enough.
+        let excess = if test.steps == 0 {
+            self.path.loss.is_surplus(lost, total)
+        } else {
+            self.path.loss.is_excess(lost, total)
+        };
+        if !excess {
             // Gone: with the overload, or because it was a burst. Only if it comes back was it our doing.
             self.path.loss.add_low(lost, total);
             self.path.loss.discard_cruise();
@@ -74,7 +107,10 @@ impl Zeta {
                 .saturating_mul(SUSPECT_ROUNDS)
                 .max(mul_div(SUSPECT_BYTES, 1_000_000, test.before));
             self.suspect_until_us = ack.now_us.saturating_add(span);
-            if !again && !test.lasting && !seen.loaded {
+            if !self.proven {
+                // Nothing but a growing window has ever said that the path takes more.
+                self.suspect_until_us = 0;
+            } else if !again && !test.lasting && !seen.loaded {
                 self.path.capacity.reset(test.before);
             }
             self.cruise(ack.now_us);
@@ -106,6 +142,7 @@ impl Zeta {
             before: test.before,
             tally: Tally::default(),
             lasting: test.lasting,
+            gain_q8: sure_gain(self.path.compensated(settings)),
             steps: test.steps.saturating_add(1),
             rounds: 0,
         });

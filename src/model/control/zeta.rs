@@ -12,6 +12,7 @@
 //!    +---------------------------------------------------------------------------+
 //! ```
 
+use super::aftermath::Aftermath;
 use super::math::{low32, mul_div, packets, rate, Q8};
 use super::path::{Observation, Path};
 use super::phase::{Phase, Tally, REGROWTH_GAIN_Q8, STARTUP_GAIN_Q8};
@@ -41,10 +42,17 @@ pub struct Zeta {
     pub(super) ignore_queue: u8,
     /// The search ended by a reading of the queue alone.
     pub(super) unsure: bool,
+    /// A whole round was sent at the estimated capacity and lost no more than usual.
+    pub(super) proven: bool,
     /// All rounds that met no queue.
     unloaded: Tally,
+    /// Capacity that earlier connections found, bytes per second; zero if nothing is known.
+    pub(super) resumed: u64,
+    /// First window without that knowledge, packets.
+    pub(super) first_window: u32,
     pub(super) cwnd: u32,
     pub(super) started_us: u64,
+    pub(super) aftermath: Option<Aftermath>,
     /// Excess loss until then confirms an earlier one.
     pub(super) suspect_until_us: u64,
     pub(super) pacing_gain_q8: u32,
@@ -70,9 +78,13 @@ impl Zeta {
             cruise_rounds: 0,
             ignore_queue: 0,
             unsure: false,
+            proven: false,
             unloaded: Tally::default(),
+            resumed: remembered(start).map_or(0, |(rate, _)| rate),
+            first_window: start.cwnd,
             cwnd: start.cwnd.max(resumed(start).min(most)).max(MIN_CWND),
             started_us: start.now_us,
+            aftermath: None,
             suspect_until_us: 0,
             pacing_gain_q8: STARTUP_GAIN_Q8,
             cwnd_gain_q8: 2 * Q8,
@@ -120,6 +132,7 @@ impl Zeta {
     /// A retransmission timeout fired; `in_flight` packets are left after the kernel marked the rest lost.
     pub fn on_rto(&mut self, in_flight: u32, _delivered: u32) {
         self.restraint.on_rto(in_flight);
+        self.aftermath = None;
         self.path.resync();
     }
 
@@ -173,10 +186,11 @@ impl Zeta {
             base_rtt_us: self.path.rtt.base().unwrap_or(0),
             // How fast the path is a search finds out at its end.
             capacity: if first_search {
-                0
+                self.path.capacity.get().max(self.resumed)
             } else {
                 self.path.capacity.get()
             },
+            at_least: first_search,
         }
     }
 
@@ -210,11 +224,13 @@ impl Zeta {
             self.learn(&round, seen);
             self.classic(ack, &round, settings);
         }
+        self.step_aftermath(ack, seen);
         match self.phase {
             Phase::Startup {
                 mut search,
                 gain_q8,
             } => {
+                self.proven = false;
                 self.raise(ack, seen);
                 match search.step(&mut self.path, seen, ack.mss) {
                     Verdict::Grow => self.phase = Phase::Startup { search, gain_q8 },
@@ -223,6 +239,11 @@ impl Zeta {
                         self.phase = Phase::Settle { overrun: false };
                     }
                     Verdict::Overrun => {
+                        if seen.excess && !seen.loaded {
+                            // What is under way was sent faster still.
+                            let capacity = self.path.capacity.get();
+                            self.aftermath = Aftermath::new(ack, seen.lost, capacity, self.phase);
+                        }
                         if gain_q8 == REGROWTH_GAIN_Q8 {
                             self.schedule.overrun();
                         }
@@ -249,11 +270,7 @@ impl Zeta {
                     self.drain();
                 }
             }
-            Phase::Drain {
-                gain_q8,
-                rounds,
-                low_us,
-            } => self.step_drain(ack, settings, seen, gain_q8, rounds, low_us),
+            Phase::Drain { .. } => self.step_drain(ack, settings, seen),
             Phase::Cruise { rounds, since_us } => {
                 self.step_cruise(ack, settings, seen, rounds, since_us)
             }
@@ -279,18 +296,18 @@ impl Zeta {
         if !self.path.was_loaded(round) {
             self.unloaded.add(round);
         }
-        if round.kind == Kind::Low && !self.path.was_loaded(round) {
-            self.path.loss.learn_dispersion(round.lost, total);
+        if round.kind == Kind::Sure && !self.path.was_loaded(round) {
+            self.path.loss.dispersion.add_below(round.lost, total);
         }
         if seen.excess || matches!(self.phase, Phase::Startup { .. } | Phase::Verify(_)) {
             return;
         }
         match round.kind {
-            Kind::Low => {
+            Kind::Low | Kind::Sure => {
                 if let (Some(mean), false) = (round.mean_rtt_us, seen.queued) {
                     self.path.rtt.note_empty(mean);
                 }
-                if !self.path.was_loaded(round) {
+                if round.kind == Kind::Sure && !self.path.was_loaded(round) {
                     self.path.loss.add_low(round.lost, total);
                 }
             }
@@ -363,16 +380,19 @@ impl Zeta {
     }
 }
 
+/// Capacity that the memory of the path gives, if its round trip is still alike, and that round trip.
+fn remembered(start: &Start) -> Option<(u64, u32)> {
+    let (known, srtt) = (start.known?, start.srtt_us?);
+    let alike = srtt >= known.base_rtt_us / 2 && srtt <= known.base_rtt_us.saturating_mul(2);
+    (alike && known.capacity != 0).then_some((known.capacity, srtt))
+}
+
 /// First window that the memory of the path allows, packets; zero if it allows nothing.
 ///
-/// Half of what the path carried then, if its round trip is still alike (Careful Resume, draft-ietf-tsvwg-careful-resume):
-/// when the path has become slower in the meantime, half is what a buffer of the usual size takes without loss.
+/// Half of what the path carried then (Careful Resume, draft-ietf-tsvwg-careful-resume): when the path has become slower in the
+/// meantime, half is what a buffer of the usual size takes without loss.
 fn resumed(start: &Start) -> u32 {
-    let (Some(known), Some(srtt)) = (start.known, start.srtt_us) else {
-        return 0;
-    };
-    if srtt < known.base_rtt_us / 2 || srtt > known.base_rtt_us.saturating_mul(2) {
-        return 0;
-    }
-    packets(known.capacity / 2, u64::from(srtt), start.mss)
+    remembered(start).map_or(0, |(rate, srtt)| {
+        packets(rate / 2, u64::from(srtt), start.mss)
+    })
 }

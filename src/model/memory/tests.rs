@@ -10,6 +10,7 @@ const REPORT: Report = Report {
     total: 4_096,
     base_rtt_us: 100_000,
     capacity: 12_500_000,
+    at_least: false,
 };
 
 fn place(bytes: [u8; 4]) -> Place {
@@ -94,6 +95,7 @@ fn short_connections_move_the_loss_rate_and_long_ones_set_it() {
         total,
         base_rtt_us: 0,
         capacity: 0,
+        at_least: false,
     };
     store(&mut set, home, 0, &clean(10));
     let known = home.find(&set, 0).expect("stored");
@@ -126,6 +128,32 @@ fn connections_that_begin_together_share_what_is_known() {
     store(&mut set, home, 1, &REPORT);
     let known = home.find(&set, 1).expect("known");
     assert!(known.capacity > 12_400_000);
+}
+
+#[test]
+fn a_short_connection_gives_back_what_it_took_and_no_more() {
+    let mut set = [Words::default(); WAYS];
+    let home = place([203, 0, 113, 7]);
+    let short = |capacity| Report {
+        capacity,
+        at_least: true,
+        ..REPORT
+    };
+    // A lower bound alone says nothing.
+    store(&mut set, home, 0, &short(1_000_000));
+    assert_eq!(home.find(&set, 0).map(|known| known.capacity), Some(0));
+    store(&mut set, home, 0, &REPORT);
+    let full = home.find(&set, 0).expect("stored").capacity;
+    for minute in 1..=9 {
+        let (known, way, words) = home.take(&set, minute).expect("known");
+        set[way] = words;
+        assert_eq!(known.capacity, full);
+        store(&mut set, home, minute, &short(known.capacity));
+    }
+    // What they sent slower than the path takes changes nothing, and nobody has made it younger.
+    store(&mut set, home, 9, &short(1_000_000));
+    assert_eq!(home.find(&set, 9).map(|known| known.capacity), Some(full));
+    assert_eq!(home.find(&set, 10).map(|known| known.capacity), Some(0));
 }
 
 #[test]
@@ -167,6 +195,7 @@ fn nothing_overflows() {
         total: u32::MAX,
         base_rtt_us: u32::MAX,
         capacity: u64::MAX,
+        at_least: false,
     };
     let place = Place::of(
         Addr {

@@ -317,13 +317,29 @@ mod tests {
             ("shallow-0.06", 0.95, 0.03),
             ("shallow-0.2-1%", 0.93, 0.02),
             ("deep-8", 0.97, 0.005),
-            ("policer-10", 0.95, 0.15),
+            ("policer-10", 0.95, 0.05),
+            ("policer-50-1%", 0.95, 0.04),
+            ("10M-20ms-5%", 0.93, 0.02),
             ("geo", 0.90, 0.01),
         ] {
             let (ratio, dropped) = outcome(name, Settings::default());
             println!("{name}: {ratio:.3} of the limit, {dropped:.4} dropped");
             assert!(ratio >= least, "{name}: {ratio:.3} of the limit");
             assert!(dropped <= most_dropped, "{name}: {dropped:.4} dropped");
+        }
+    }
+
+    #[test]
+    fn bursts_do_not_stop_a_connection_whenever_they_come() {
+        for seed in 1..=8 {
+            let case = cases()
+                .into_iter()
+                .find(|c| c.name == "ge-5%-20")
+                .expect("known path");
+            let o = run(&case, seed, false, Settings::default());
+            let limit = case.mbit * (1.0 - case.loss) * f64::from(MSS) / net::WIRE;
+            let ratio = o.goodput.iter().sum::<f64>() / limit;
+            assert!(ratio >= 0.85, "seed {seed}: {ratio:.3} of the limit");
         }
     }
 

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What becomes of the packets that were under way when an excess of losses was found.
+//!
+//! They had been sent as fast as those that got lost. On a path that is overrun they fare no better: whatever a policer or a
+//! buffer had to spare is used up by then. After a burst they arrive. It costs nothing to wait for them, as they are the
+//! first to be heard of anyway.
+
+use super::loss::LossSplit;
+use super::path::Observation;
+use super::phase::Phase;
+use super::types::Ack;
+use super::zeta::Zeta;
+
+/// Packets under way without which there is no verdict: half of them must show what an overrun path does to them.
+const LEAST_PACKETS: u32 = 32;
+
+/// The packets under way at an excess of losses.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Aftermath {
+    /// Capacity and phase to go on with if it was a burst.
+    capacity: u64,
+    phase: Phase,
+    /// Losses of the excess.
+    lost: u32,
+    under_way: u32,
+    delivered_then: u32,
+    lost_then: u32,
+    /// Resolved and lost packets when half of them were resolved, zero before: the burst itself may still have been going on
+    /// until then.
+    half_resolved: u32,
+    half_lost: u32,
+}
+
+impl Aftermath {
+    /// An ACK has shown that there are too many losses, `lost` in the running round, in `phase` with `capacity`.
+    pub(super) fn new(ack: &Ack, lost: u32, capacity: u64, phase: Phase) -> Option<Self> {
+        (ack.in_flight >= LEAST_PACKETS).then_some(Self {
+            capacity,
+            phase,
+            lost,
+            under_way: ack.in_flight,
+            delivered_then: ack.delivered,
+            lost_then: ack.lost,
+            half_resolved: 0,
+            half_lost: 0,
+        })
+    }
+
+    /// Takes an ACK. Once all are resolved says whether it was a burst.
+    fn step(&mut self, ack: &Ack, loss: &LossSplit) -> Option<bool> {
+        let lost = ack.lost.wrapping_sub(self.lost_then);
+        let resolved = ack
+            .delivered
+            .wrapping_sub(self.delivered_then)
+            .wrapping_add(lost);
+        if resolved < self.under_way / 2 {
+            return None;
+        }
+        if self.half_resolved == 0 {
+            (self.half_resolved, self.half_lost) = (resolved, lost);
+        }
+        if resolved < self.under_way {
+            return None;
+        }
+        let total = resolved.saturating_sub(self.half_resolved);
+        let clean = !loss.is_surplus(lost.saturating_sub(self.half_lost), total);
+        Some(clean && total >= LEAST_PACKETS / 4)
+    }
+
+    /// Packets lost in the burst.
+    fn burst(&self, ack: &Ack) -> u32 {
+        self.lost
+            .saturating_add(ack.lost.wrapping_sub(self.lost_then))
+    }
+}
+
+impl Zeta {
+    /// Looks after what was under way at the last excess, and goes on as before if that was a burst.
+    pub(super) fn step_aftermath(&mut self, ack: &Ack, seen: &Observation) {
+        let Some(mut aftermath) = self.aftermath.take() else {
+            return;
+        };
+        match aftermath.step(ack, &self.path.loss) {
+            None => self.aftermath = Some(aftermath),
+            Some(true) if !seen.loaded => {
+                self.path.loss.add_burst(aftermath.burst(ack), seen.total);
+                self.path.capacity.reset(aftermath.capacity);
+                self.phase = aftermath.phase;
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0
+
+use super::super::types::CaState;
+use super::*;
+
+fn ack(delivered: u32, lost: u32, in_flight: u32) -> Ack {
+    Ack {
+        now_us: 1_000_000,
+        rtt_us: Some(50_000),
+        delivered,
+        prior_delivered: 0,
+        sample: None,
+        acked_sacked: 1,
+        losses: 0,
+        lost,
+        prior_in_flight: in_flight,
+        in_flight,
+        is_app_limited: false,
+        is_retrans: false,
+        is_ack_delayed: false,
+        cwnd: 200,
+        cwnd_clamp: u32::MAX,
+        mss: 1448,
+        srtt_us: 50_000,
+        rttvar_us: 1_000,
+        ca_state: CaState::Recovery,
+        is_cwnd_limited: true,
+        snd_wnd_bytes: u32::MAX,
+        packets_out: in_flight,
+        reordering: 3,
+        delivered_ce: 0,
+        total_retrans: 0,
+        data_segs_out: 0,
+        max_pacing_rate: u64::MAX,
+        peer_time: None,
+    }
+}
+
+/// Twenty packets were found lost, 100 are under way; of these `lost_of` says which get lost. The counters wrap meanwhile.
+fn verdict(lost_of: impl Fn(u32) -> bool) -> Option<bool> {
+    let (mut delivered, mut lost) = (u32::MAX - 30, u32::MAX - 5);
+    let phase = Phase::Cruise {
+        rounds: 2,
+        since_us: 0,
+    };
+    let mut loss = LossSplit::new();
+    loss.add_low(0, 500);
+    let mut aftermath = Aftermath::new(&ack(delivered, lost, 100), 20, 1_000_000, phase)?;
+    for packet in 0..100 {
+        if lost_of(packet) {
+            lost = lost.wrapping_add(1);
+        } else {
+            delivered = delivered.wrapping_add(1);
+        }
+        let verdict = aftermath.step(&ack(delivered, lost, 99 - packet), &loss);
+        assert_eq!(verdict.is_some(), packet == 99);
+        if verdict.is_some() {
+            return verdict;
+        }
+    }
+    None
+}
+
+#[test]
+fn packets_behind_a_burst_arrive() {
+    assert_eq!(verdict(|_| false), Some(true));
+    // The burst was still going on.
+    assert_eq!(verdict(|packet| packet < 30), Some(true));
+}
+
+#[test]
+fn packets_behind_an_overload_fare_no_better() {
+    assert_eq!(verdict(|packet| packet % 5 == 0), Some(false));
+    assert_eq!(verdict(|packet| packet >= 50), Some(false));
+}
+
+#[test]
+fn a_few_packets_are_no_evidence() {
+    let phase = Phase::Cruise {
+        rounds: 2,
+        since_us: 0,
+    };
+    assert!(Aftermath::new(&ack(0, 0, 31), 20, 1_000_000, phase).is_none());
+}
