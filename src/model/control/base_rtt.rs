@@ -181,7 +181,12 @@ impl BaseRtt {
     pub(super) fn note_round(&mut self, min_us: Option<u32>, steady: bool) {
         let ranges = core::mem::take(&mut self.ranges_us);
         let quarters = core::mem::take(&mut self.quarters);
-        if let (Some(mean), true) = (ranges.checked_div(quarters), steady) {
+        // A queue as long as the path is not wander, even if it came by itself.
+        let near = match (min_us, self.base()) {
+            (Some(min), Some(base)) => min <= base.saturating_mul(2),
+            _ => false,
+        };
+        if let (Some(mean), true) = (ranges.checked_div(quarters), steady && near) {
             let slack = (self.base().unwrap_or(0) / 32).saturating_add(self.grain_us);
             let range = mean.saturating_sub(slack);
             self.range_q3 = match self.range_q3 {

@@ -2,7 +2,7 @@
 
 //! Emptying the queue, and telling a queue from a longer path.
 
-use super::math::{gain, low32, mul_div, Q16, Q8};
+use super::math::{gain, low32, mul_div, not_after, Q16, Q8};
 use super::path::Observation;
 use super::phase::{is_sure, sure_gain, Phase, DRAIN_MAX_Q8, DRAIN_MIN_Q8};
 use super::rounds::Kind;
@@ -13,6 +13,13 @@ use super::zeta::Zeta;
 /// Gain of a deep drain, which empties the bottleneck of all flows that do the same to find a lost base round trip again.
 pub(super) const DRAIN_DEEP_Q8: u32 = Q8 / 4;
 
+/// A delivery rate below this share of the estimate, three quarters, while a large queue stands, is another path: probes and
+/// their consequences stay within a quarter.
+const SLOWER_Q8: u32 = Q8 * 3 / 4;
+
+/// Smallest queue of that kind, microseconds: on a short path the round ends soon enough.
+const SLOWER_US: u32 = 50_000;
+
 /// Rounds after which a drain gives up: what is left is not our queue.
 const DRAIN_ROUNDS: u8 = 4;
 
@@ -21,6 +28,11 @@ const FLAT_SHARE: u64 = 16;
 
 /// Cruise rounds in which the queue of others is ignored after a drain that did not help.
 const IGNORE_QUEUE_ROUNDS: u8 = 16;
+
+/// Packets of which it is known what became of them, wraps.
+fn resolved(ack: &Ack) -> u32 {
+    ack.delivered.wrapping_add(ack.lost)
+}
 
 impl Zeta {
     pub(super) fn drain(&mut self) {
@@ -56,6 +68,48 @@ impl Zeta {
             rounds: 0,
             low_us: 0,
         };
+    }
+
+    /// A path that has become much slower shows as a queue that grows by more than our probes can explain. The round will take
+    /// as much longer to end, so it is not waited for.
+    pub(super) fn slower(&mut self, ack: &Ack, settings: &Settings, seen: &Observation) {
+        let steady = matches!(
+            self.phase,
+            Phase::Cruise { .. } | Phase::Drain { .. } | Phase::Judge { .. }
+        );
+        let rtt = &self.path.rtt;
+        let base = rtt.base().unwrap_or(u32::MAX);
+        let large = seen.queued
+            && rtt.queue() >= (base / 2).max(SLOWER_US)
+            && !rtt.is_noisy()
+            && !rtt.has_jumped(ack.now_us);
+        // A gap of losses makes any rate look small.
+        let gap = self.path.loss.is_surplus(seen.lost, seen.total);
+        if !steady || !large || gap || self.ignore_queue != 0 || self.max_tx(ack.now_us, settings) {
+            return;
+        }
+        let enough = gain(self.path.capacity.get(), SLOWER_Q8);
+        match seen.sample {
+            Some(sample) if sample < enough && !ack.is_app_limited => {
+                self.path.capacity.reset(sample);
+                // What is under way was sent too fast, so what it loses is no news.
+                self.overrun_end = Some(resolved(ack).wrapping_add(ack.in_flight));
+                self.drain();
+            }
+            _ => {}
+        }
+    }
+
+    /// What overran the path before it was found to be slower is not judged again.
+    pub(super) fn forgive(&mut self, ack: &Ack, seen: &mut Observation) {
+        let Some(end) = self.overrun_end else { return };
+        seen.excess = false;
+        seen.forgiven = true;
+        if not_after(end, resolved(ack)) {
+            self.overrun_end = None;
+            // The next round begins without it.
+            self.path.resync();
+        }
     }
 
     pub(super) fn step_drain(&mut self, ack: &Ack, settings: &Settings, seen: &Observation) {

@@ -29,6 +29,8 @@ pub(super) struct Observation {
     pub(super) sample: Option<u64>,
     /// More loss in the running round than the random rate explains.
     pub(super) excess: bool,
+    /// There may be, but by an overrun that was answered already.
+    pub(super) forgiven: bool,
     /// The queue delay is above its threshold.
     pub(super) queued: bool,
     /// The bottleneck holds some queue.
@@ -180,6 +182,7 @@ impl Path {
             round,
             sample,
             excess,
+            forgiven: false,
             queued: self.rtt.queue() > self.rtt.threshold(),
             loaded: self.rtt.is_loaded(),
             rwnd_limited,

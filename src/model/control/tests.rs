@@ -367,9 +367,9 @@ fn the_first_window_is_paced_over_half_a_round_trip() {
 
 #[test]
 fn state_stays_small() {
-    // Half a kilobyte a flow leaves room for the rest of its record in one kilobyte.
+    // With the rest of its record a flow has to fit into one kilobyte, the slab that is allocated.
     assert!(
-        core::mem::size_of::<Zeta>() <= 768,
+        core::mem::size_of::<Zeta>() <= 800,
         "{}",
         core::mem::size_of::<Zeta>()
     );

@@ -53,6 +53,8 @@ pub struct Zeta {
     pub(super) cwnd: u32,
     pub(super) started_us: u64,
     pub(super) aftermath: Option<Aftermath>,
+    /// Count of resolved packets until which losses are those of an overrun that is known.
+    pub(super) overrun_end: Option<u32>,
     /// Excess loss until then confirms an earlier one.
     pub(super) suspect_until_us: u64,
     pub(super) pacing_gain_q8: u32,
@@ -85,6 +87,7 @@ impl Zeta {
             cwnd: start.cwnd.max(resumed(start).min(most)).max(MIN_CWND),
             started_us: start.now_us,
             aftermath: None,
+            overrun_end: None,
             suspect_until_us: 0,
             pacing_gain_q8: STARTUP_GAIN_Q8,
             cwnd_gain_q8: 2 * Q8,
@@ -111,7 +114,8 @@ impl Zeta {
 
     /// Takes an ACK and decides how to go on.
     pub fn on_ack(&mut self, ack: &Ack, settings: &Settings) -> Control {
-        let seen = self.path.on_ack(ack);
+        let mut seen = self.path.on_ack(ack);
+        self.forgive(ack, &mut seen);
         let undone =
             !matches!(ack.ca_state, CaState::Loss) && !matches!(ack.ca_state, CaState::Recovery);
         if undone {
@@ -133,6 +137,7 @@ impl Zeta {
     pub fn on_rto(&mut self, in_flight: u32, _delivered: u32) {
         self.restraint.on_rto(in_flight);
         self.aftermath = None;
+        self.overrun_end = None;
         self.path.resync();
     }
 
@@ -222,9 +227,12 @@ impl Zeta {
     fn step(&mut self, ack: &Ack, settings: &Settings, seen: &Observation) {
         if let Some(round) = seen.round {
             self.learn(&round, seen);
-            self.classic(ack, &round, settings);
+            if !seen.forgiven {
+                self.classic(ack, &round, settings);
+            }
         }
         self.step_aftermath(ack, seen);
+        self.slower(ack, settings, seen);
         match self.phase {
             Phase::Startup {
                 mut search,
@@ -296,10 +304,13 @@ impl Zeta {
         if !self.path.was_loaded(round) {
             self.unloaded.add(round);
         }
-        if round.kind == Kind::Sure && !self.path.was_loaded(round) {
+        if round.kind == Kind::Sure && !self.path.was_loaded(round) && !seen.forgiven {
             self.path.loss.dispersion.add_below(round.lost, total);
         }
-        if seen.excess || matches!(self.phase, Phase::Startup { .. } | Phase::Verify(_)) {
+        if seen.excess
+            || seen.forgiven
+            || matches!(self.phase, Phase::Startup { .. } | Phase::Verify(_))
+        {
             return;
         }
         match round.kind {
@@ -330,7 +341,10 @@ impl Zeta {
 
     /// The bottleneck was busy for the whole round: its mean rate is the capacity.
     pub(super) fn busy(&mut self, round: &Round, ack: &Ack, settings: &Settings) {
-        if !round.app_limited {
+        let total = round.delivered.saturating_add(round.lost);
+        // Packets known to have overrun the path leave a gap that makes it look slower than it is.
+        let gap = self.overrun_end.is_some() && self.path.loss.is_surplus(round.lost, total);
+        if !round.app_limited && !gap {
             let measured = self.path.round_rate(round, ack.mss, settings);
             // The ends of a round are as uncertain as the round trip.
             let doubt = low32(mul_div(
