@@ -24,6 +24,7 @@ mod path;
 mod phase;
 mod probe;
 mod recovery;
+mod resume;
 mod reverse;
 mod rounds;
 mod startup;

@@ -13,21 +13,18 @@
 //! ```
 
 use super::aftermath::Aftermath;
-use super::math::{low32, mul_div, packets, rate, Q8};
+use super::math::{low32, mul_div, rate, Q8};
 use super::path::{Observation, Path};
 use super::phase::{Phase, Tally, REGROWTH_GAIN_Q8, STARTUP_GAIN_Q8};
 use super::probe::Schedule;
 use super::recovery::Restraint;
+use super::resume::{remembered, resumed};
 use super::rounds::{Kind, Round};
 use super::startup::{Startup, Verdict};
 use super::types::{Ack, CaState, Control, Info, Mode, Settings, Start};
-use crate::model::memory::Report;
 
 /// Smallest window, packets: two for delayed ACKs, two to keep the pipe from running dry meanwhile.
 pub const MIN_CWND: u32 = 4;
-
-/// Packets sent at or below capacity after which the model's split of losses is worth more than the plain count.
-const SURE_PACKETS: u32 = 256;
 
 /// Packets a round must have for its loss rate to switch to classic behaviour: two windows of the smallest size.
 const CLASSIC_PACKETS: u32 = 16;
@@ -45,7 +42,7 @@ pub struct Zeta {
     /// A whole round was sent at the estimated capacity and lost no more than usual.
     pub(super) proven: bool,
     /// All rounds that met no queue.
-    unloaded: Tally,
+    pub(super) unloaded: Tally,
     /// Capacity that earlier connections found, bytes per second; zero if nothing is known.
     pub(super) resumed: u64,
     /// First window without that knowledge, packets.
@@ -155,48 +152,6 @@ impl Zeta {
             settings.min_ssthresh
         };
         self.path.bdp(mss).max(floor).max(2)
-    }
-
-    /// What is worth remembering of the path; `delivered` and `lost` are the connection's counters now.
-    pub fn learned(&self, delivered: u32, lost: u32) -> Report {
-        let sure = self.path.loss.weight();
-        let (lost, total) = if sure >= SURE_PACKETS {
-            let lost = u64::from(sure).saturating_mul(u64::from(self.path.loss.random())) >> 16;
-            (low32(lost), sure)
-        } else {
-            // The last round has no end that would have been noticed.
-            let (got, missing) = if self.path.rtt.is_loaded() {
-                (0, 0)
-            } else {
-                self.path.rounds.so_far(delivered, lost)
-            };
-            (
-                self.unloaded.lost.saturating_add(missing),
-                self.unloaded
-                    .total()
-                    .saturating_add(got)
-                    .saturating_add(missing),
-            )
-        };
-        let first_search = matches!(
-            self.phase,
-            Phase::Startup {
-                gain_q8: STARTUP_GAIN_Q8,
-                ..
-            }
-        );
-        Report {
-            lost,
-            total,
-            base_rtt_us: self.path.rtt.base().unwrap_or(0),
-            // How fast the path is a search finds out at its end.
-            capacity: if first_search {
-                self.path.capacity.get().max(self.resumed)
-            } else {
-                self.path.capacity.get()
-            },
-            at_least: first_search,
-        }
     }
 
     /// Loss rate of the path that is not our doing, 1/65536.
@@ -392,21 +347,4 @@ impl Zeta {
             self.path.capacity.reset(half);
         }
     }
-}
-
-/// Capacity that the memory of the path gives, if its round trip is still alike, and that round trip.
-fn remembered(start: &Start) -> Option<(u64, u32)> {
-    let (known, srtt) = (start.known?, start.srtt_us?);
-    let alike = srtt >= known.base_rtt_us / 2 && srtt <= known.base_rtt_us.saturating_mul(2);
-    (alike && known.capacity != 0).then_some((known.capacity, srtt))
-}
-
-/// First window that the memory of the path allows, packets; zero if it allows nothing.
-///
-/// Half of what the path carried then (Careful Resume, draft-ietf-tsvwg-careful-resume): when the path has become slower in the
-/// meantime, half is what a buffer of the usual size takes without loss.
-fn resumed(start: &Start) -> u32 {
-    remembered(start).map_or(0, |(rate, srtt)| {
-        packets(rate / 2, u64::from(srtt), start.mss)
-    })
 }

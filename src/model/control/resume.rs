@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a connection hands on to those that come after it, and what it begins with.
+
+use super::math::{low32, packets};
+use super::phase::{Phase, STARTUP_GAIN_Q8};
+use super::types::Start;
+use super::zeta::Zeta;
+use crate::model::memory::Report;
+
+/// Packets sent at or below capacity after which the model's split of losses is worth more than the plain count.
+const SURE_PACKETS: u32 = 256;
+
+impl Zeta {
+    /// What is worth remembering of the path; `delivered` and `lost` are the connection's counters now.
+    pub fn learned(&self, delivered: u32, lost: u32) -> Report {
+        let sure = self.path.loss.weight();
+        let (lost, total) = if sure >= SURE_PACKETS {
+            let lost = u64::from(sure).saturating_mul(u64::from(self.path.loss.random())) >> 16;
+            (low32(lost), sure)
+        } else {
+            // The last round has no end that would have been noticed.
+            let (got, missing) = if self.path.rtt.is_loaded() {
+                (0, 0)
+            } else {
+                self.path.rounds.so_far(delivered, lost)
+            };
+            (
+                self.unloaded.lost.saturating_add(missing),
+                self.unloaded
+                    .total()
+                    .saturating_add(got)
+                    .saturating_add(missing),
+            )
+        };
+        let first_search = matches!(
+            self.phase,
+            Phase::Startup {
+                gain_q8: STARTUP_GAIN_Q8,
+                ..
+            }
+        );
+        Report {
+            lost,
+            total,
+            base_rtt_us: self.path.rtt.base().unwrap_or(0),
+            // How fast the path is a search finds out at its end.
+            capacity: if first_search {
+                self.path.capacity.get().max(self.resumed)
+            } else {
+                self.path.capacity.get()
+            },
+            at_least: first_search,
+        }
+    }
+}
+
+/// Capacity that the memory of the path gives, if its round trip is still alike, and that round trip.
+pub(super) fn remembered(start: &Start) -> Option<(u64, u32)> {
+    let (known, srtt) = (start.known?, start.srtt_us?);
+    let alike = srtt >= known.base_rtt_us / 2 && srtt <= known.base_rtt_us.saturating_mul(2);
+    (alike && known.capacity != 0).then_some((known.capacity, srtt))
+}
+
+/// First window that the memory of the path allows, packets; zero if it allows nothing.
+///
+/// Half of what the path carried then (Careful Resume, draft-ietf-tsvwg-careful-resume): when the path has become slower in the
+/// meantime, half is what a buffer of the usual size takes without loss.
+pub(super) fn resumed(start: &Start) -> u32 {
+    remembered(start).map_or(0, |(rate, srtt)| {
+        packets(rate / 2, u64::from(srtt), start.mss)
+    })
+}
