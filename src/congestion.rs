@@ -6,7 +6,7 @@
 
 use crate::model::control::{self, Ack, Info, Start, Zeta};
 use crate::model::copies::{Budget, Segment};
-use crate::model::memory::Known;
+use crate::model::memory::{Known, Share};
 use crate::model::settings::Key;
 use crate::model::stats::Metric;
 use crate::model::units::{Addr, Family};
@@ -46,6 +46,8 @@ pub(crate) struct Flow {
     /// When to report what the path is like.
     report_us: u64,
     copies: Budget,
+    /// What it has taken of the remembered capacity.
+    share: Share,
 }
 
 /// The congestion control, for registration, adoption and hand-back.
@@ -75,11 +77,14 @@ impl Flow {
         self.copies.spend(segment, loss, bytes_sent)
     }
 
-    /// Tells the memory of paths what this connection has seen.
-    fn report(&self, socket: &Socket<'_>) {
+    /// Tells the memory of paths what this connection has seen; `last` at its end.
+    fn report(&self, socket: &Socket<'_>, last: bool) {
         let guard = rcu::read_lock();
         if let (Some(state), Some(adoption)) = (STATE.get(&guard), self.adoption) {
             let report = self.zeta.learned(socket.delivered(), socket.lost());
+            if last && report.capacity == 0 {
+                state.paths.give_back(adoption.peer, self.share);
+            }
             // What says next to nothing shall not displace what others know.
             if report.total < REPORT_PACKETS && report.capacity == 0 {
                 return;
@@ -97,7 +102,7 @@ impl Flow {
 }
 
 /// What is remembered of the path of a connection. Context: any.
-fn known(adoption: Adoption) -> Option<Known> {
+fn known(adoption: Adoption) -> Option<(Known, Share)> {
     let guard = rcu::read_lock();
     STATE.get(&guard)?.paths.take(adoption.peer)
 }
@@ -146,6 +151,7 @@ impl Algorithm for Flow {
         // The first data counts as sent before it passes the hook: nothing outstanding and nothing
         // acknowledged (but perhaps the SYN) is what a fresh connection looks like.
         let fresh = socket.packets_out() == 0 && socket.bytes_acked() <= 1;
+        let known = context.filter(|_| fresh).and_then(known);
         let start = Start {
             now_us: socket.mstamp_us(),
             cwnd: if fresh {
@@ -157,7 +163,7 @@ impl Algorithm for Flow {
             srtt_us: socket.srtt_us(),
             delivered: socket.delivered(),
             lost: socket.lost(),
-            known: context.filter(|_| fresh).and_then(known),
+            known: known.map(|(known, _)| known),
         };
         let zeta = Zeta::new(&start, &settings);
         let max_rate = match settings.max_rate {
@@ -174,6 +180,7 @@ impl Algorithm for Flow {
             info,
             report_us: start.now_us.saturating_add(REPORT_US),
             copies: Budget::default(),
+            share: known.map(|(_, share)| share).unwrap_or_default(),
         };
         flow.gauge(true);
         flow
@@ -239,7 +246,7 @@ impl Algorithm for Flow {
         self.info = self.zeta.info();
         if ack.now_us >= self.report_us {
             self.report_us = ack.now_us.saturating_add(REPORT_US);
-            self.report(socket);
+            self.report(socket, false);
         }
     }
 
@@ -266,7 +273,7 @@ impl Algorithm for Flow {
 
     fn stop(&mut self, socket: &mut Socket<'_>) {
         self.gauge(false);
-        self.report(socket);
+        self.report(socket, true);
         // A successor that has never seen a loss would take our window for slow start and double it:
         // let it begin where we are.
         let window = socket.cwnd();

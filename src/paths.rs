@@ -5,7 +5,7 @@
 //! Entries are read and written word by word without a lock; the model ignores words that do not belong together, and a report
 //! that is lost to another CPU's costs nothing but a hint.
 
-use crate::model::memory::{Known, Place, Report, Words, SETS, WAYS};
+use crate::model::memory::{Known, Place, Report, Share, Words, SETS, WAYS};
 use crate::model::units::Addr;
 use crate::sys::{random, time};
 use kernel::prelude::*;
@@ -41,12 +41,21 @@ impl Paths {
     }
 
     /// The same for a connection that begins, see [`Place::take`]. Context: any.
-    pub(crate) fn take(&self, peer: Addr) -> Option<Known> {
+    pub(crate) fn take(&self, peer: Addr) -> Option<(Known, Share)> {
         let place = Place::of(peer, self.key);
         let set = self.set(&place)?;
-        let (known, way, words) = place.take(&read(set), minute())?;
+        let (known, share, way, words) = place.take(&read(set), minute())?;
         write(set, way, words);
-        Some(known)
+        Some((known, share))
+    }
+
+    /// Gives back what [`Paths::take`] took, for a connection that has not found the capacity. Context: any.
+    pub(crate) fn give_back(&self, peer: Addr, share: Share) {
+        let place = Place::of(peer, self.key);
+        let Some(set) = self.set(&place) else { return };
+        if let Some((way, words)) = place.give_back(&read(set), minute(), share) {
+            write(set, way, words);
+        }
     }
 
     /// Adds what a connection has learned. Context: any.

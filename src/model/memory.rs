@@ -47,9 +47,13 @@ pub struct Report {
     pub base_rtt_us: u32,
     /// As [`Known::capacity`]; 0 if the connection does not know.
     pub capacity: u64,
-    /// The connection was too short to find the capacity, but it is no less than that. This only gives back what
-    /// [`Place::take`] took.
-    pub at_least: bool,
+}
+
+/// What a connection that begins has taken from the capacity of its path.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Share {
+    amount: u64,
+    generation: u8,
 }
 
 /// An entry as it is stored.
@@ -92,11 +96,27 @@ impl Place {
 
     /// Like [`Place::find`] for a connection that begins, which may take half of the capacity: also gives the entry and what it
     /// becomes, so that the next connection takes half of what is left and all that begin together no more than the path has.
-    pub fn take(&self, set: &[Words], minute: u16) -> Option<(Known, usize, Words)> {
+    pub fn take(&self, set: &[Words], minute: u16) -> Option<(Known, Share, usize, Words)> {
         let (way, mut entry) = self.entry(set)?;
         let known = entry.believed(minute)?;
         entry.known.capacity /= 2;
-        Some((known, way, entry.pack()))
+        let share = Share {
+            amount: known.capacity.saturating_sub(entry.known.capacity),
+            generation: entry.generation,
+        };
+        Some((known, share, way, entry.pack()))
+    }
+
+    /// Gives back what a connection took that ended without finding the capacity. Nothing if somebody has found it since, or
+    /// nobody for so long that it is no longer believed.
+    pub fn give_back(&self, set: &[Words], minute: u16, share: Share) -> Option<(usize, Words)> {
+        let (way, mut entry) = self.entry(set)?;
+        let known = entry.believed(minute)?;
+        if entry.generation != share.generation || known.capacity == 0 {
+            return None;
+        }
+        entry.known.capacity = known.capacity.saturating_add(share.amount);
+        Some((way, entry.pack()))
     }
 
     /// Which entry of the set a report goes to, and what it becomes.
@@ -115,10 +135,15 @@ impl Place {
         let entry = Entry {
             tag: self.tag,
             minute: if report.total == 0 { loss_then } else { minute },
-            rate_minute: if report.capacity == 0 || report.at_least {
+            rate_minute: if report.capacity == 0 {
                 rate_then
             } else {
                 minute
+            },
+            generation: match &before {
+                Some(entry) if report.capacity == 0 => entry.generation,
+                Some(entry) => entry.generation.wrapping_add(1) % GENERATIONS,
+                None => 0,
             },
             known: merge(old, report),
         };
@@ -171,10 +196,10 @@ fn merge(old: Option<Known>, report: &Report) -> Known {
         } else {
             old.base_rtt_us
         },
-        capacity: match (report.capacity, report.at_least, old.capacity) {
-            (0, _, old) | (_, true, old @ 0) => old,
-            (least, true, old) => least.max(old),
-            (found, false, _) => found,
+        capacity: if report.capacity != 0 {
+            report.capacity
+        } else {
+            old.capacity
         },
     }
 }
@@ -193,6 +218,8 @@ struct Entry {
     /// When the loss rate was reported, and when the capacity was.
     minute: u16,
     rate_minute: u16,
+    /// Changes with each capacity that is found, so that nobody gives back what he took from another.
+    generation: u8,
     known: Known,
 }
 
@@ -200,7 +227,9 @@ struct Entry {
 const RTT_SHIFT: u32 = 6;
 const RATE_SHIFT: u32 = 10;
 const RTT_BITS: u32 = 20;
-const RATE_BITS: u32 = 28;
+const RATE_BITS: u32 = 24;
+const GENERATION_BITS: u32 = 4;
+const GENERATIONS: u8 = 1 << GENERATION_BITS;
 
 impl Entry {
     /// What of it is young enough to be believed.
@@ -216,7 +245,7 @@ impl Entry {
         Some(known)
     }
 
-    /// Word 0: tag, minutes, loss. Word 1: tag, round trip, capacity.
+    /// Word 0: tag, minutes, loss. Word 1: tag, generation, round trip, capacity.
     fn pack(&self) -> Words {
         let tag = u64::from(self.tag) << 48;
         let loss = u64::from(self.known.loss_q16.min(u32::from(u16::MAX)));
@@ -225,7 +254,7 @@ impl Entry {
         let rate = (self.known.capacity >> RATE_SHIFT).min((1 << RATE_BITS) - 1);
         [
             tag | u64::from(self.minute) << 32 | u64::from(self.rate_minute) << 16 | loss,
-            tag | rtt << RATE_BITS | rate,
+            tag | u64::from(self.generation) << (RTT_BITS + RATE_BITS) | rtt << RATE_BITS | rate,
         ]
     }
 
@@ -241,6 +270,7 @@ impl Entry {
             tag,
             minute: (first >> 32) as u16,
             rate_minute: (first >> 16) as u16,
+            generation: (second >> (RTT_BITS + RATE_BITS)) as u8 % GENERATIONS,
             known: Known {
                 loss_q16: u32::from(first as u16),
                 base_rtt_us: (rtt << RTT_SHIFT) as u32,

@@ -8,7 +8,7 @@
 
 use super::loss::LossSplit;
 use super::path::Observation;
-use super::phase::Phase;
+use super::phase::{Phase, REGROWTH_GAIN_Q8};
 use super::types::Ack;
 use super::zeta::Zeta;
 
@@ -21,8 +21,9 @@ pub(super) struct Aftermath {
     /// Capacity and phase to go on with if it was a burst.
     capacity: u64,
     phase: Phase,
-    /// Losses of the excess.
+    /// Losses of the excess, and all packets of its round so far.
     lost: u32,
+    total: u32,
     under_way: u32,
     delivered_then: u32,
     lost_then: u32,
@@ -33,12 +34,13 @@ pub(super) struct Aftermath {
 }
 
 impl Aftermath {
-    /// An ACK has shown that there are too many losses, `lost` in the running round, in `phase` with `capacity`.
-    pub(super) fn new(ack: &Ack, lost: u32, capacity: u64, phase: Phase) -> Option<Self> {
+    /// An ACK has shown that there are too many losses in the running round, in `phase` with `capacity`.
+    pub(super) fn new(ack: &Ack, seen: &Observation, capacity: u64, phase: Phase) -> Option<Self> {
         (ack.in_flight >= LEAST_PACKETS).then_some(Self {
             capacity,
             phase,
-            lost,
+            lost: seen.lost,
+            total: seen.total,
             under_way: ack.in_flight,
             delivered_then: ack.delivered,
             lost_then: ack.lost,
@@ -68,28 +70,47 @@ impl Aftermath {
         Some(clean && total >= LEAST_PACKETS / 4)
     }
 
-    /// Packets lost in the burst.
-    fn burst(&self, ack: &Ack) -> u32 {
-        self.lost
-            .saturating_add(ack.lost.wrapping_sub(self.lost_then))
+    /// Packets lost in the burst, and all packets from the beginning of its round.
+    fn burst(&self, ack: &Ack) -> (u32, u32) {
+        let lost = ack.lost.wrapping_sub(self.lost_then);
+        let resolved = ack
+            .delivered
+            .wrapping_sub(self.delivered_then)
+            .wrapping_add(lost);
+        (
+            self.lost.saturating_add(lost),
+            self.total.saturating_add(resolved),
+        )
     }
 }
 
 impl Zeta {
-    /// Looks after what was under way at the last excess, and goes on as before if that was a burst.
-    pub(super) fn step_aftermath(&mut self, ack: &Ack, seen: &Observation) {
+    /// Looks after what was under way at the last excess, and goes on as before if that was a burst: then it returns true.
+    pub(super) fn step_aftermath(&mut self, ack: &Ack, seen: &Observation) -> bool {
         let Some(mut aftermath) = self.aftermath.take() else {
-            return;
+            return false;
         };
         match aftermath.step(ack, &self.path.loss) {
             None => self.aftermath = Some(aftermath),
             Some(true) if !seen.loaded => {
-                self.path.loss.add_burst(aftermath.burst(ack), seen.total);
+                let (lost, total) = aftermath.burst(ack);
+                self.path.loss.add_burst(lost, total);
                 self.path.capacity.reset(aftermath.capacity);
                 self.phase = aftermath.phase;
+                if let Phase::Startup {
+                    gain_q8: REGROWTH_GAIN_Q8,
+                    ..
+                } = self.phase
+                {
+                    self.schedule.harmless();
+                }
+                // The running round has part of the burst, and was sent at another rate.
+                self.path.resync();
+                return true;
             }
             Some(_) => {}
         }
+        false
     }
 }
 

@@ -20,6 +20,10 @@ const SLOWER_Q8: u32 = Q8 * 3 / 4;
 /// Smallest queue of that kind, microseconds: on a short path the round ends soon enough.
 const SLOWER_US: u32 = 50_000;
 
+/// Rounds of a drain in which what arrives was for the most part sent before it. A crowd of ours that finds a queue sees less than
+/// it sends then, and all of it yields; once, as later samples only show the drain itself.
+const FRESH_ROUNDS: u8 = 1;
+
 /// Rounds after which a drain gives up: what is left is not our queue.
 const DRAIN_ROUNDS: u8 = 4;
 
@@ -32,6 +36,15 @@ const IGNORE_QUEUE_ROUNDS: u8 = 16;
 /// Packets of which it is known what became of them, wraps.
 fn resolved(ack: &Ack) -> u32 {
     ack.delivered.wrapping_add(ack.lost)
+}
+
+/// The packets of the sample arrived in less than three quarters of the rate at which they had been sent. What was sent slowly,
+/// in a drain or after a timeout, also arrives slowly, and says nothing.
+fn spread_out(ack: &Ack) -> bool {
+    ack.sample.is_some_and(|sample| {
+        let sent = gain(u64::from(sample.rcv_interval_us), SLOWER_Q8);
+        sent > u64::from(sample.snd_interval_us)
+    })
 }
 
 impl Zeta {
@@ -88,13 +101,23 @@ impl Zeta {
         if !steady || !large || gap || self.ignore_queue != 0 || self.max_tx(ack.now_us, settings) {
             return;
         }
+        let (draining, fresh) = match self.phase {
+            Phase::Drain { rounds, .. } => (rounds, rounds <= FRESH_ROUNDS),
+            _ => (0, false),
+        };
         let enough = gain(self.path.capacity.get(), SLOWER_Q8);
-        match seen.sample {
-            Some(sample) if sample < enough && !ack.is_app_limited => {
+        let low = seen.sample.filter(|&sample| sample < enough);
+        match low {
+            Some(sample) if (fresh || spread_out(ack)) && !ack.is_app_limited => {
                 self.path.capacity.reset(sample);
+                self.aftermath = None;
                 // What is under way was sent too fast, so what it loses is no news.
                 self.overrun_end = Some(resolved(ack).wrapping_add(ack.in_flight));
                 self.drain();
+                // A queue that does not go is somebody else's, however often this happens.
+                if let Phase::Drain { rounds, .. } = &mut self.phase {
+                    *rounds = draining;
+                }
             }
             _ => {}
         }

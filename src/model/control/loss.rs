@@ -179,10 +179,18 @@ impl LossSplit {
     /// True if `lost` of `total` packets is above the random rate by more than one standard deviation: not evidence by itself,
     /// but reason enough not to count the lost packets as carried by the path.
     pub(super) fn is_surplus(&self, lost: u32, total: u32) -> bool {
+        self.is_above(1, lost, total)
+    }
+
+    /// The same by two: so high by chance in one of forty rounds.
+    pub(super) fn is_doubtful(&self, lost: u32, total: u32) -> bool {
+        self.is_above(2, lost, total)
+    }
+
+    fn is_above(&self, sigmas: u64, lost: u32, total: u32) -> bool {
         let p = self.random();
         let expected = low32(u64::from(total).saturating_mul(u64::from(p)) >> 16);
-        let sigma = self.spread(1, p, total);
-        lost > expected.saturating_add(sigma)
+        lost > expected.saturating_add(self.spread(sigmas, p, total))
     }
 
     /// Adds a round sent below capacity.

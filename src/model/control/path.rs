@@ -223,11 +223,12 @@ impl Path {
         settings: &Settings,
     ) -> u64 {
         let total = delivered.saturating_add(lost);
-        if settings.track_random_loss && !self.loss.is_surplus(lost, total) {
-            self.sent_bound(rate(total, mss, span_us))
+        let left = if settings.track_random_loss && !self.loss.is_surplus(lost, total) {
+            rate(total, mss, span_us)
         } else {
             inflate(rate(delivered, mss, span_us), self.compensated(settings))
-        }
+        };
+        self.sent_bound(left)
     }
 
     /// [`Path::mean_rate`] of a round.

@@ -46,11 +46,10 @@ impl Zeta {
             base_rtt_us: self.path.rtt.base().unwrap_or(0),
             // How fast the path is a search finds out at its end.
             capacity: if first_search {
-                self.path.capacity.get().max(self.resumed)
+                0
             } else {
                 self.path.capacity.get()
             },
-            at_least: first_search,
         }
     }
 }

@@ -52,8 +52,9 @@ impl Zeta {
             self.verify(ack, settings, seen, Why::Lasting);
             return;
         }
+        let full = !round.app_limited && !seen.rwnd_limited && !seen.forgiven;
         self.proven |=
-            round.kind == Kind::Cruise && !self.path.loss.is_surplus(seen.lost, seen.total);
+            full && round.kind == Kind::Cruise && !self.path.loss.is_surplus(seen.lost, seen.total);
         let rounds = rounds.saturating_add(1);
         self.ignore_queue = self.ignore_queue.saturating_sub(1);
         if self.standing_queue(&round)

@@ -41,7 +41,7 @@ impl Zeta {
     pub(super) fn verify(&mut self, ack: &Ack, settings: &Settings, seen: &Observation, why: Why) {
         let before = self.path.capacity.get();
         self.aftermath = match why {
-            Why::Excess { even: true } => Aftermath::new(ack, seen.lost, before, self.phase),
+            Why::Excess { even: true } => Aftermath::new(ack, seen, before, self.phase),
             _ => None,
         };
         let implied = self.path.implied(ack, settings);
@@ -94,7 +94,7 @@ impl Zeta {
         }
         // In the first step a count within the scatter of bursts is not good enough.
         let excess = if test.steps == 0 {
-            self.path.loss.is_surplus(lost, total)
+            self.path.loss.is_doubtful(lost, total)
         } else {
             self.path.loss.is_excess(lost, total)
         };

@@ -186,7 +186,9 @@ impl Zeta {
                 self.classic(ack, &round, settings);
             }
         }
-        self.step_aftermath(ack, seen);
+        if self.step_aftermath(ack, seen) {
+            return;
+        }
         self.slower(ack, settings, seen);
         match self.phase {
             Phase::Startup {
@@ -205,7 +207,7 @@ impl Zeta {
                         if seen.excess && !seen.loaded {
                             // What is under way was sent faster still.
                             let capacity = self.path.capacity.get();
-                            self.aftermath = Aftermath::new(ack, seen.lost, capacity, self.phase);
+                            self.aftermath = Aftermath::new(ack, seen, capacity, self.phase);
                         }
                         if gain_q8 == REGROWTH_GAIN_Q8 {
                             self.schedule.overrun();
@@ -307,7 +309,11 @@ impl Zeta {
                 u64::from(Q8),
                 u64::from(round.span_us),
             ));
+            let before = self.path.capacity.get();
             self.path.capacity.measured(measured, doubt);
+            if self.path.capacity.get() < before {
+                self.aftermath = None;
+            }
         }
     }
 
@@ -345,6 +351,7 @@ impl Zeta {
         let half = (self.path.capacity.get() / 2).max(floor);
         if half < self.path.capacity.get() {
             self.path.capacity.reset(half);
+            self.aftermath = None;
         }
     }
 }

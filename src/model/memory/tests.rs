@@ -10,7 +10,6 @@ const REPORT: Report = Report {
     total: 4_096,
     base_rtt_us: 100_000,
     capacity: 12_500_000,
-    at_least: false,
 };
 
 fn place(bytes: [u8; 4]) -> Place {
@@ -95,7 +94,6 @@ fn short_connections_move_the_loss_rate_and_long_ones_set_it() {
         total,
         base_rtt_us: 0,
         capacity: 0,
-        at_least: false,
     };
     store(&mut set, home, 0, &clean(10));
     let known = home.find(&set, 0).expect("stored");
@@ -118,7 +116,7 @@ fn connections_that_begin_together_share_what_is_known() {
     store(&mut set, home, 0, &REPORT);
     let mut sum = 0;
     for _ in 0..6 {
-        let (known, way, words) = home.take(&set, 1).expect("known");
+        let (known, _, way, words) = home.take(&set, 1).expect("known");
         assert_eq!(known.loss_q16, 8_192);
         set[way] = words;
         sum += known.capacity / 2;
@@ -131,29 +129,48 @@ fn connections_that_begin_together_share_what_is_known() {
 }
 
 #[test]
-fn a_short_connection_gives_back_what_it_took_and_no_more() {
+fn short_connections_give_back_what_they_took_and_no_more() {
     let mut set = [Words::default(); WAYS];
     let home = place([203, 0, 113, 7]);
-    let short = |capacity| Report {
-        capacity,
-        at_least: true,
+    store(&mut set, home, 0, &REPORT);
+    let capacity = |set: &[Words], minute| home.find(set, minute).map(|known| known.capacity);
+    let full = capacity(&set, 0).expect("stored");
+    // They end in another order than they began.
+    let mut shares: Vec<_> = (0..8)
+        .map(|_| {
+            let (_, share, way, words) = home.take(&set, 1).expect("known");
+            set[way] = words;
+            share
+        })
+        .collect();
+    assert!(capacity(&set, 1) < Some(full / 128));
+    shares.swap(0, 5);
+    for &share in &shares {
+        let (way, words) = home.give_back(&set, 2, share).expect("known");
+        set[way] = words;
+    }
+    let given = capacity(&set, 2).expect("known");
+    assert!(given <= full && given >= full - 8 * 1_024, "{given}");
+    // Nobody has made it younger.
+    assert_eq!(capacity(&set, 9), Some(given));
+    assert_eq!(capacity(&set, 10), Some(0));
+    assert_eq!(home.give_back(&set, 10, shares[0]), None);
+}
+
+#[test]
+fn nobody_gives_back_what_was_found_to_be_wrong() {
+    let mut set = [Words::default(); WAYS];
+    let home = place([203, 0, 113, 7]);
+    store(&mut set, home, 0, &REPORT);
+    let (_, share, way, words) = home.take(&set, 0).expect("known");
+    set[way] = words;
+    let slower = Report {
+        capacity: 500_000,
         ..REPORT
     };
-    // A lower bound alone says nothing.
-    store(&mut set, home, 0, &short(1_000_000));
-    assert_eq!(home.find(&set, 0).map(|known| known.capacity), Some(0));
-    store(&mut set, home, 0, &REPORT);
-    let full = home.find(&set, 0).expect("stored").capacity;
-    for minute in 1..=9 {
-        let (known, way, words) = home.take(&set, minute).expect("known");
-        set[way] = words;
-        assert_eq!(known.capacity, full);
-        store(&mut set, home, minute, &short(known.capacity));
-    }
-    // What they sent slower than the path takes changes nothing, and nobody has made it younger.
-    store(&mut set, home, 9, &short(1_000_000));
-    assert_eq!(home.find(&set, 9).map(|known| known.capacity), Some(full));
-    assert_eq!(home.find(&set, 10).map(|known| known.capacity), Some(0));
+    store(&mut set, home, 0, &slower);
+    assert_eq!(home.give_back(&set, 0, share), None);
+    assert_eq!(place([198, 51, 100, 1]).give_back(&set, 0, share), None);
 }
 
 #[test]
@@ -195,7 +212,6 @@ fn nothing_overflows() {
         total: u32::MAX,
         base_rtt_us: u32::MAX,
         capacity: u64::MAX,
-        at_least: false,
     };
     let place = Place::of(
         Addr {

@@ -175,12 +175,12 @@ proptest! {
         bits in any::<u128>(),
         key in any::<u64>(),
         minute in any::<u16>(),
-        report in any::<(u32, u32, u32, u64, bool)>(),
+        report in any::<(u32, u32, u32, u64)>(),
     ) {
         let place = memory::Place::of(Addr { family: Family::V6, bits }, key);
         prop_assert!(place.set < memory::SETS);
-        let (lost, total, base_rtt_us, capacity, at_least) = report;
-        let report = memory::Report { lost, total, base_rtt_us, capacity, at_least };
+        let (lost, total, base_rtt_us, capacity) = report;
+        let report = memory::Report { lost, total, base_rtt_us, capacity };
         let (way, words) = place.store(&set, minute, &report);
         set[way] = words;
         let known = place.find(&set, minute);

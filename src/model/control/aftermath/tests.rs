@@ -36,6 +36,18 @@ fn ack(delivered: u32, lost: u32, in_flight: u32) -> Ack {
     }
 }
 
+const SEEN: Observation = Observation {
+    round: None,
+    sample: None,
+    excess: true,
+    forgiven: false,
+    queued: false,
+    loaded: false,
+    rwnd_limited: false,
+    lost: 20,
+    total: 60,
+};
+
 /// Twenty packets were found lost, 100 are under way; of these `lost_of` says which get lost. The counters wrap meanwhile.
 fn verdict(lost_of: impl Fn(u32) -> bool) -> Option<bool> {
     let (mut delivered, mut lost) = (u32::MAX - 30, u32::MAX - 5);
@@ -45,7 +57,7 @@ fn verdict(lost_of: impl Fn(u32) -> bool) -> Option<bool> {
     };
     let mut loss = LossSplit::new();
     loss.add_low(0, 500);
-    let mut aftermath = Aftermath::new(&ack(delivered, lost, 100), 20, 1_000_000, phase)?;
+    let mut aftermath = Aftermath::new(&ack(delivered, lost, 100), &SEEN, 1_000_000, phase)?;
     for packet in 0..100 {
         if lost_of(packet) {
             lost = lost.wrapping_add(1);
@@ -55,6 +67,9 @@ fn verdict(lost_of: impl Fn(u32) -> bool) -> Option<bool> {
         let verdict = aftermath.step(&ack(delivered, lost, 99 - packet), &loss);
         assert_eq!(verdict.is_some(), packet == 99);
         if verdict.is_some() {
+            let (burst, total) = aftermath.burst(&ack(delivered, lost, 0));
+            assert_eq!(burst, 20 + (0..100).filter(|&n| lost_of(n)).count() as u32);
+            assert_eq!(total, 160);
             return verdict;
         }
     }
@@ -80,5 +95,5 @@ fn a_few_packets_are_no_evidence() {
         rounds: 2,
         since_us: 0,
     };
-    assert!(Aftermath::new(&ack(0, 0, 31), 20, 1_000_000, phase).is_none());
+    assert!(Aftermath::new(&ack(0, 0, 31), &SEEN, 1_000_000, phase).is_none());
 }
