@@ -151,7 +151,7 @@ impl Algorithm for Flow {
         // The first data counts as sent before it passes the hook: nothing outstanding and nothing
         // acknowledged (but perhaps the SYN) is what a fresh connection looks like.
         let fresh = socket.packets_out() == 0 && socket.bytes_acked() <= 1;
-        let known = context.filter(|_| fresh).and_then(known);
+        let (known, share) = context.filter(|_| fresh).and_then(known).unzip();
         let start = Start {
             now_us: socket.mstamp_us(),
             cwnd: if fresh {
@@ -163,7 +163,7 @@ impl Algorithm for Flow {
             srtt_us: socket.srtt_us(),
             delivered: socket.delivered(),
             lost: socket.lost(),
-            known: known.map(|(known, _)| known),
+            known,
         };
         let zeta = Zeta::new(&start, &settings);
         let max_rate = match settings.max_rate {
@@ -180,7 +180,7 @@ impl Algorithm for Flow {
             info,
             report_us: start.now_us.saturating_add(REPORT_US),
             copies: Budget::default(),
-            share: known.map(|(_, share)| share).unwrap_or_default(),
+            share: share.unwrap_or_default(),
         };
         flow.gauge(true);
         flow

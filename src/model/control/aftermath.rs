@@ -49,13 +49,16 @@ impl Aftermath {
         })
     }
 
+    /// Packets lost and resolved since.
+    fn since(&self, ack: &Ack) -> (u32, u32) {
+        let lost = ack.lost.wrapping_sub(self.lost_then);
+        let delivered = ack.delivered.wrapping_sub(self.delivered_then);
+        (lost, delivered.wrapping_add(lost))
+    }
+
     /// Takes an ACK. Once all are resolved says whether it was a burst.
     fn step(&mut self, ack: &Ack, loss: &LossSplit) -> Option<bool> {
-        let lost = ack.lost.wrapping_sub(self.lost_then);
-        let resolved = ack
-            .delivered
-            .wrapping_sub(self.delivered_then)
-            .wrapping_add(lost);
+        let (lost, resolved) = self.since(ack);
         if resolved < self.under_way / 2 {
             return None;
         }
@@ -72,11 +75,7 @@ impl Aftermath {
 
     /// Packets lost in the burst, and all packets from the beginning of its round.
     fn burst(&self, ack: &Ack) -> (u32, u32) {
-        let lost = ack.lost.wrapping_sub(self.lost_then);
-        let resolved = ack
-            .delivered
-            .wrapping_sub(self.delivered_then)
-            .wrapping_add(lost);
+        let (lost, resolved) = self.since(ack);
         (
             self.lost.saturating_add(lost),
             self.total.saturating_add(resolved),

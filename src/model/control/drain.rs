@@ -49,6 +49,11 @@ fn spread_out(ack: &Ack) -> bool {
 
 impl Zeta {
     pub(super) fn drain(&mut self) {
+        self.drain_on(0);
+    }
+
+    /// The same after so many rounds of draining.
+    fn drain_on(&mut self, rounds: u8) {
         let queue_us = self.path.rtt.queue().saturating_sub(self.path.rtt.noise());
         let base = self.path.rtt.base().unwrap_or(1).max(1);
         // base / (base + queue): what empties the queue in about one round.
@@ -67,7 +72,7 @@ impl Zeta {
             gain_q8: fit.max(DRAIN_MIN_Q8).min(rest_q8),
             rest_q8,
             sure: is_sure(rest_q8, loss),
-            rounds: 0,
+            rounds,
             low_us: 0,
         };
     }
@@ -113,11 +118,8 @@ impl Zeta {
                 self.aftermath = None;
                 // What is under way was sent too fast, so what it loses is no news.
                 self.overrun_end = Some(resolved(ack).wrapping_add(ack.in_flight));
-                self.drain();
                 // A queue that does not go is somebody else's, however often this happens.
-                if let Phase::Drain { rounds, .. } = &mut self.phase {
-                    *rounds = draining;
-                }
+                self.drain_on(draining);
             }
             _ => {}
         }

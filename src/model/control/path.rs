@@ -175,7 +175,7 @@ impl Path {
             }
             rwnd_limited = core::mem::take(&mut self.rwnd_limited);
             lost = round.lost;
-            total = round.delivered.saturating_add(lost);
+            total = round.total();
             excess |= total >= JUDGE_PACKETS && self.loss.is_excess(lost, total);
         }
         Observation {

@@ -38,6 +38,13 @@ pub(super) struct Round {
     pub(super) app_limited: bool,
 }
 
+impl Round {
+    /// Packets of which it became known what happened to them.
+    pub(super) fn total(&self) -> u32 {
+        self.delivered.saturating_add(self.lost)
+    }
+}
+
 /// Cuts the ACK stream into rounds: a round ends when a packet sent after its beginning is acknowledged.
 pub(super) struct Rounds {
     end_delivered: u32,

@@ -79,7 +79,7 @@ impl Startup {
             return Verdict::Full;
         }
         self.queued = seen.queued;
-        let total = round.delivered.saturating_add(round.lost);
+        let total = round.total();
         let now = rate(round.delivered, mss, round.span_us);
         let growth = if self.first { GROWTH_Q8 } else { REGROWTH_Q8 };
         if now >= gain(self.reached, growth) {

@@ -257,7 +257,7 @@ impl Zeta {
 
     /// Feeds a finished round to the loss model.
     fn learn(&mut self, round: &Round, seen: &Observation) {
-        let total = round.delivered.saturating_add(round.lost);
+        let total = round.total();
         if !self.path.was_loaded(round) {
             self.unloaded.add(round);
         }
@@ -298,7 +298,7 @@ impl Zeta {
 
     /// The bottleneck was busy for the whole round: its mean rate is the capacity.
     pub(super) fn busy(&mut self, round: &Round, ack: &Ack, settings: &Settings) {
-        let total = round.delivered.saturating_add(round.lost);
+        let total = round.total();
         // Packets known to have overrun the path leave a gap that makes it look slower than it is.
         let gap = self.overrun_end.is_some() && self.path.loss.is_surplus(round.lost, total);
         if !round.app_limited && !gap {
@@ -335,7 +335,7 @@ impl Zeta {
 
     /// The published switch to classic behaviour: on a long round trip with heavy loss, halve like Reno.
     fn classic(&mut self, ack: &Ack, round: &Round, settings: &Settings) {
-        let total = round.delivered.saturating_add(round.lost);
+        let total = round.total();
         let limit = total
             .checked_shr(settings.half_cwnd_loss_rate_shift)
             .unwrap_or(0);

@@ -261,12 +261,7 @@ fn main() {
     );
     for case in cases().iter().filter(|c| c.name.contains(&part)) {
         let o = run(case, seed, trace, Settings::default());
-        let rate = if case.steps.is_empty() {
-            case.policer.map_or(case.mbit, |p| p.0)
-        } else {
-            60.0
-        };
-        let limit = rate * (1.0 - case.loss) * f64::from(MSS) / net::WIRE;
+        let limit = limit(case);
         let sum: f64 = o.goodput.iter().sum();
         let squares: f64 = o.goodput.iter().map(|g| g * g).sum();
         println!(
@@ -288,23 +283,28 @@ fn main() {
     }
 }
 
+/// Goodput of a perfect sender, Mbit/s. The steps of rate come to 60 on the mean.
+fn limit(case: &Case) -> f64 {
+    let rate = if case.steps.is_empty() {
+        case.policer.map_or(case.mbit, |p| p.0)
+    } else {
+        60.0
+    };
+    rate * (1.0 - case.loss) * f64::from(MSS) / net::WIRE
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     /// Goodput over the limit, and share of packets dropped at the bottleneck.
-    fn outcome(name: &str, settings: Settings) -> (f64, f64) {
+    fn outcome(name: &str, seed: u64, settings: Settings) -> (f64, f64) {
         let case = cases()
             .into_iter()
             .find(|c| c.name == name)
             .expect("known path");
-        let o = run(&case, 1, false, settings);
-        let rate = if case.steps.is_empty() {
-            case.policer.map_or(case.mbit, |p| p.0)
-        } else {
-            60.0
-        };
-        let limit = rate * (1.0 - case.loss) * f64::from(MSS) / net::WIRE;
+        let o = run(&case, seed, false, settings);
+        let limit = limit(&case);
         (o.goodput.iter().sum::<f64>() / limit, o.tail)
     }
 
@@ -327,7 +327,7 @@ mod tests {
             ("geo", 0.90, 0.01),
             ("steps", 0.90, 0.03),
         ] {
-            let (ratio, dropped) = outcome(name, Settings::default());
+            let (ratio, dropped) = outcome(name, 1, Settings::default());
             println!("{name}: {ratio:.3} of the limit, {dropped:.4} dropped");
             assert!(ratio >= least, "{name}: {ratio:.3} of the limit");
             assert!(dropped <= most_dropped, "{name}: {dropped:.4} dropped");
@@ -337,13 +337,7 @@ mod tests {
     #[test]
     fn bursts_do_not_stop_a_connection_whenever_they_come() {
         for seed in 1..=8 {
-            let case = cases()
-                .into_iter()
-                .find(|c| c.name == "ge-5%-20")
-                .expect("known path");
-            let o = run(&case, seed, false, Settings::default());
-            let limit = case.mbit * (1.0 - case.loss) * f64::from(MSS) / net::WIRE;
-            let ratio = o.goodput.iter().sum::<f64>() / limit;
+            let (ratio, _) = outcome("ge-5%-20", seed, Settings::default());
             assert!(ratio >= 0.85, "seed {seed}: {ratio:.3} of the limit");
         }
     }
@@ -355,7 +349,7 @@ mod tests {
             half_cwnd_min_srtt_ms: 0,
             ..Settings::default()
         };
-        let (ratio, _) = outcome("100M-100ms-30%", settings);
+        let (ratio, _) = outcome("100M-100ms-30%", 1, settings);
         assert!(ratio < 0.95, "{ratio:.3} of the limit");
     }
 }
