@@ -15,7 +15,7 @@ until_true 10 sh -c 'ss -tlnH | grep -q :5001 && ip netns exec far ss -tlnH | gr
 require
 put wanIf wan0
 # The interface counts what it is given: without offloads that is what leaves.
-ethtool -K wan0 tso off gso off gro off >/dev/null
+single_segments wan0
 fetch() { client python3 "$HERE/traffic.py" fetch "$@" "$BYTES" >/dev/null; }
 device_bytes() { cat "/sys/class/net/wan0/statistics/$1"; }
 

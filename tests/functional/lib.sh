@@ -108,6 +108,13 @@ topology() {
 	sysctl -qw net.ipv4.ip_forward=1
 }
 
+# Every packet one segment, already where the queue drops: TCP hands down bursts however
+# gso is set, and a queue that drops a tenth of a few dozen bursts may well drop none.
+single_segments() { # DEV
+	ethtool -K "$1" tso off gso off gro off >/dev/null
+	ip link set dev "$1" gso_max_segs 1
+}
+
 # A path with a rate and a delay, so that transfers last: slow_path DELAY RATE
 slow_path() {
 	ip netns exec cli tc qdisc replace dev cli0 root netem delay "$1" limit 100000

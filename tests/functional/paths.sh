@@ -15,7 +15,7 @@ require
 put subnetAccEnable 1
 put wanIf wan0
 # Segments one by one, and a delay, so that there is an end to speak of.
-ethtool -K wan0 tso off gso off gro off >/dev/null
+single_segments wan0
 client tc qdisc replace dev cli0 root netem delay 20ms
 fetch() { client python3 "$HERE/traffic.py" fetch "$1" 5001 "$BYTES"; }
 whole() { [ "$(fetch "$1" | cut -d' ' -f1)" = "$BYTES" ]; }
