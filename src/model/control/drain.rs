@@ -8,7 +8,7 @@ use super::phase::{is_sure, sure_gain, Phase, DRAIN_MAX_Q8, DRAIN_MIN_Q8};
 use super::rounds::Kind;
 use super::types::{Ack, Settings};
 use super::verify::Why;
-use super::zeta::Zeta;
+use super::zeta::{Zeta, IGNORE_QUEUE_ROUNDS};
 
 /// Gain of a deep drain, which empties the bottleneck of all flows that do the same to find a lost base round trip again.
 pub(super) const DRAIN_DEEP_Q8: u32 = Q8 / 4;
@@ -29,9 +29,6 @@ const DRAIN_ROUNDS: u8 = 4;
 
 /// A queue that falls by less than this share (1/16) of what a drain should take from it in a round is not a queue.
 const FLAT_SHARE: u64 = 16;
-
-/// Cruise rounds in which the queue of others is ignored after a drain that did not help.
-const IGNORE_QUEUE_ROUNDS: u8 = 16;
 
 /// Packets of which it is known what became of them, wraps.
 fn resolved(ack: &Ack) -> u32 {
@@ -187,7 +184,11 @@ impl Zeta {
             self.cruise(ack.now_us);
         } else if rounds >= DRAIN_ROUNDS {
             if seen.queued && !deep {
-                // Not our queue, or the path has become longer.
+                // Not our queue alone, or the path has become longer.
+                if !self.path.rtt.is_noisy() && self.crowd.met(ack.now_us) {
+                    self.cruise(ack.now_us);
+                    return;
+                }
                 self.ignore_queue = IGNORE_QUEUE_ROUNDS;
             }
             self.cruise(ack.now_us);

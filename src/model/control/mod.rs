@@ -14,6 +14,7 @@ mod aggregation;
 mod base_rtt;
 mod buckets;
 mod capacity;
+mod crowd;
 mod dispersion;
 mod drain;
 mod history;

@@ -64,12 +64,19 @@ impl Startup {
         self.from
     }
 
-    /// Judges an ACK.
-    pub(super) fn step(&mut self, path: &mut Path, seen: &Observation, mss: u32) -> Verdict {
+    /// Judges an ACK; `crowd` if others share the bottleneck: then growth ends at the first packet that waits.
+    pub(super) fn step(
+        &mut self,
+        path: &mut Path,
+        seen: &Observation,
+        mss: u32,
+        crowd: bool,
+    ) -> Verdict {
         if seen.excess {
             return Verdict::Overrun;
         }
-        if seen.queued && !path.rtt.is_noisy() {
+        let met = crowd && !self.first && seen.loaded;
+        if (seen.queued || met) && !path.rtt.is_noisy() {
             return Verdict::Full;
         }
         let Some(round) = seen.round else {

@@ -57,10 +57,16 @@ impl Zeta {
             full && round.kind == Kind::Cruise && !self.path.loss.is_surplus(seen.lost, seen.total);
         let rounds = rounds.saturating_add(1);
         self.ignore_queue = self.ignore_queue.saturating_sub(1);
-        if self.standing_queue(&round)
-            && self.ignore_queue == 0
-            && !self.max_tx(ack.now_us, settings)
-        {
+        let calm = self.ignore_queue == 0 && !self.max_tx(ack.now_us, settings);
+        if calm && full && self.crowd.is_on(ack.now_us) {
+            if self.balance(&round, ack, settings) {
+                self.phase = Phase::Cruise { rounds, since_us };
+                return;
+            }
+        } else if calm && self.standing_queue(&round) {
+            if self.large_queue(&round) && !self.path.rtt.is_noisy() {
+                self.crowd.pressed(ack.now_us);
+            }
             self.busy(&round, ack, settings);
             self.drain();
             return;
@@ -175,11 +181,20 @@ impl Zeta {
         if !round.app_limited && (found || !queued) {
             self.path.capacity.raise(got);
         }
+        self.crowd.probed();
+        if found && seen.loaded && !self.path.rtt.is_noisy() {
+            // What a probe gets while packets wait comes from others.
+            self.crowd.pressed(ack.now_us);
+        }
         let blocked = queued && !self.path.rtt.is_noisy();
         if !found || blocked || round.app_limited {
             self.schedule.harmless();
             self.drain();
-        } else if self.schedule.may_regrow() {
+        } else if seen.loaded && self.crowd.is_on(ack.now_us) {
+            // One step was taken from others: they shall have time to see it.
+            self.schedule.harmless();
+            self.cruise(ack.now_us);
+        } else if self.schedule.may_regrow() && self.crowd.may_grow(ack.now_us) {
             self.phase = Phase::Startup {
                 search: Startup::new(before),
                 gain_q8: REGROWTH_GAIN_Q8,

@@ -13,6 +13,7 @@
 //! ```
 
 use super::aftermath::Aftermath;
+use super::crowd::Crowd;
 use super::math::{low32, mul_div, rate, Q8};
 use super::path::{Observation, Path};
 use super::phase::{Phase, Tally, REGROWTH_GAIN_Q8, STARTUP_GAIN_Q8};
@@ -29,6 +30,9 @@ pub const MIN_CWND: u32 = 4;
 /// Packets a round must have for its loss rate to switch to classic behaviour: two windows of the smallest size.
 const CLASSIC_PACKETS: u32 = 16;
 
+/// Cruise rounds in which the queue of others is ignored after a drain that did not help.
+pub(super) const IGNORE_QUEUE_ROUNDS: u8 = 16;
+
 /// Congestion control state of one connection.
 pub struct Zeta {
     pub(super) path: Path,
@@ -37,6 +41,7 @@ pub struct Zeta {
     pub(super) restraint: Restraint,
     pub(super) cruise_rounds: u8,
     pub(super) ignore_queue: u8,
+    pub(super) crowd: Crowd,
     /// The search ended by a reading of the queue alone.
     pub(super) unsure: bool,
     /// A whole round was sent at the estimated capacity and lost no more than usual.
@@ -76,6 +81,7 @@ impl Zeta {
             restraint: Restraint::default(),
             cruise_rounds: 0,
             ignore_queue: 0,
+            crowd: Crowd::default(),
             unsure: false,
             proven: false,
             unloaded: Tally::default(),
@@ -182,6 +188,9 @@ impl Zeta {
     fn step(&mut self, ack: &Ack, settings: &Settings, seen: &Observation) {
         if let Some(round) = seen.round {
             self.learn(&round, seen);
+            if !matches!(self.phase, Phase::Startup { .. } | Phase::Settle { .. }) {
+                self.watch_crowd(ack, &round);
+            }
             if !seen.forgiven {
                 self.classic(ack, &round, settings);
             }
@@ -197,9 +206,14 @@ impl Zeta {
             } => {
                 self.proven = false;
                 self.raise(ack, seen);
-                match search.step(&mut self.path, seen, ack.mss) {
+                let crowd = self.crowd.is_on(ack.now_us);
+                match search.step(&mut self.path, seen, ack.mss, crowd) {
                     Verdict::Grow => self.phase = Phase::Startup { search, gain_q8 },
                     Verdict::Full => {
+                        if gain_q8 == REGROWTH_GAIN_Q8 {
+                            let reached = self.path.capacity.get();
+                            self.crowd.grown(search.from(), reached);
+                        }
                         self.unsure = seen.queued;
                         self.phase = Phase::Settle { overrun: false };
                     }

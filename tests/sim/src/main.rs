@@ -2,7 +2,8 @@
 
 //! Deterministic simulation of the congestion control over one bottleneck, for design work without a kernel.
 //!
-//! `zeta-sim [NAME-PART] [--seed=N] [--trace]` prints a line per case; `--trace` prints the model's state every round trip.
+//! `zeta-sim [NAME-PART] [--seed=N] [--trace] [--shares]` prints a line per case; `--trace` prints the model's state every
+//! round trip, `--shares` what each flow got every two seconds, with the queue that it met.
 
 #[path = "../../../src/model/mod.rs"]
 #[allow(dead_code)]
@@ -64,13 +65,21 @@ impl Queue {
 
 struct Outcome {
     goodput: Vec<f64>,
+    /// Fairness after [`SETTLED_SECONDS`].
+    jain: f64,
     p95_rtt_ms: f64,
     lost: f64,
     tail: f64,
     rtos: u32,
 }
 
-fn run(case: &Case, seed: u64, trace: bool, settings: Settings) -> Outcome {
+/// Time that flows have to come to equal shares.
+const SETTLED_SECONDS: f64 = 20.0;
+
+/// Interval of `--shares`.
+const SHARE_SECONDS: f64 = 2.0;
+
+fn run(case: &Case, seed: u64, (trace, shares): (bool, bool), settings: Settings) -> Outcome {
     let mut link = Link::new(case, seed);
     let mut queue = Queue(BinaryHeap::new(), 0);
     let rtt = case.rtt_ms / 1e3;
@@ -83,12 +92,16 @@ fn run(case: &Case, seed: u64, trace: bool, settings: Settings) -> Outcome {
     let mut held: Vec<Vec<u64>> = vec![Vec::new(); case.flows];
     let mut wake: Vec<f64> = vec![f64::MAX; case.flows];
     for flow in 0..case.flows {
-        let start = flow as f64 * 0.37;
+        let start = flow as f64 * case.gap;
         flows.push(Sender::new(start, rtt, reo, settings));
         queue.add(start, flow, What::Wake);
         queue.add(start + 1.0, flow, What::Timeout);
     }
     let mut next_trace = 0.0;
+    let mut early: Vec<u32> = Vec::new();
+    let mut next_share = SHARE_SECONDS;
+    let (mut shared, mut dropped) = (Vec::new(), 0);
+    let (mut least, mut most) = (f64::INFINITY, 0.0_f64);
     while let Some(event) = queue.0.pop() {
         let now = event.at;
         if now > case.seconds {
@@ -122,6 +135,11 @@ fn run(case: &Case, seed: u64, trace: bool, settings: Settings) -> Outcome {
                 queue.add(next, flow, What::Timeout);
             }
         }
+        if shares {
+            let queue = link.queue_ms(now);
+            least = queue.min(least);
+            most = queue.max(most);
+        }
         for order in flows[flow].transmit(now) {
             if let Some(at) = link.send(case, now) {
                 queue.add(at, flow, What::Arrive(order));
@@ -131,6 +149,28 @@ fn run(case: &Case, seed: u64, trace: bool, settings: Settings) -> Outcome {
         if next > now && next < wake[flow] {
             wake[flow] = next;
             queue.add(next, flow, What::Wake);
+        }
+        if early.is_empty() && now >= SETTLED_SECONDS {
+            early = flows.iter().map(Sender::delivered).collect();
+        }
+        if shares && now >= next_share {
+            let got: Vec<u32> = flows.iter().map(Sender::delivered).collect();
+            let mbit = |f: usize| {
+                let packets = got[f] - shared.get(f).copied().unwrap_or(0);
+                f64::from(packets) * f64::from(MSS) * 8e-6 / SHARE_SECONDS
+            };
+            let list: Vec<String> = (0..got.len()).map(|f| format!("{:6.2}", mbit(f))).collect();
+            println!(
+                "{now:6.1} {} queue {:5.1}-{:5.1} ms, dropped {}",
+                list.join(" "),
+                if least.is_finite() { least } else { 0.0 },
+                most,
+                link.tail_drops - dropped
+            );
+            (least, most) = (f64::INFINITY, 0.0);
+            dropped = link.tail_drops;
+            shared = got;
+            next_share += SHARE_SECONDS;
         }
         if trace && now >= next_trace {
             next_trace = now + rtt;
@@ -163,11 +203,25 @@ fn run(case: &Case, seed: u64, trace: bool, settings: Settings) -> Outcome {
             .iter()
             .map(|f| f64::from(f.delivered()) * f64::from(MSS) * 8e-6 / case.seconds)
             .collect(),
+        jain: jain(
+            flows
+                .iter()
+                .zip(&early)
+                .map(|(f, before)| f64::from(f.delivered() - before)),
+        ),
         p95_rtt_ms: f64::from(rtts.get(rtts.len() * 95 / 100).copied().unwrap_or(0.0)) * 1e3,
         lost: 1.0 - delivered as f64 / sent as f64,
         tail: link.tail_drops as f64 / sent as f64,
         rtos: flows.iter().map(|f| f.rtos).sum(),
     }
+}
+
+/// Jain's index: 1 if all are equal, 1/n if one has everything.
+fn jain(shares: impl Iterator<Item = f64>) -> f64 {
+    let (n, sum, squares) = shares.fold((0.0, 0.0, 0.0), |(n, sum, squares), x| {
+        (n + 1.0, sum + x, squares + x * x)
+    });
+    sum * sum / squares / n
 }
 
 fn cases() -> Vec<Case> {
@@ -239,6 +293,16 @@ fn cases() -> Vec<Case> {
             flows: 8,
             ..a("8-flows-1%", 0.01)
         },
+        Case {
+            flows: 4,
+            gap: 1.0,
+            ..a("4-flows-late", 0.0)
+        },
+        Case {
+            flows: 8,
+            gap: 0.001,
+            ..a("8-flows-at-once", 0.0)
+        },
         Case::new("geo", 20.0, 600.0, 1.0, 0.005),
     ]
 }
@@ -246,6 +310,7 @@ fn cases() -> Vec<Case> {
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let trace = args.iter().any(|a| a == "--trace");
+    let shares = args.iter().any(|a| a == "--shares");
     let seed = args
         .iter()
         .find_map(|a| a.strip_prefix("--seed="))
@@ -260,10 +325,9 @@ fn main() {
         "case", "limit", "goodput", "ratio", "p95 rtt", "lost%", "tail%", "rtos"
     );
     for case in cases().iter().filter(|c| c.name.contains(&part)) {
-        let o = run(case, seed, trace, Settings::default());
+        let o = run(case, seed, (trace, shares), Settings::default());
         let limit = limit(case);
         let sum: f64 = o.goodput.iter().sum();
-        let squares: f64 = o.goodput.iter().map(|g| g * g).sum();
         println!(
             "{:16} {:7.2} {:7.2} {:6.3} {:8.1} {:7.2} {:7.2} {:5} {}",
             case.name,
@@ -275,7 +339,7 @@ fn main() {
             o.tail * 100.0,
             o.rtos,
             if case.flows > 1 {
-                format!("jain {:.3}", sum * sum / squares / case.flows as f64)
+                format!("jain {:.3}", o.jain)
             } else {
                 String::new()
             },
@@ -303,7 +367,7 @@ mod tests {
             .into_iter()
             .find(|c| c.name == name)
             .expect("known path");
-        let o = run(&case, seed, false, settings);
+        let o = run(&case, seed, (false, false), settings);
         let limit = limit(&case);
         (o.goodput.iter().sum::<f64>() / limit, o.tail)
     }
@@ -331,6 +395,28 @@ mod tests {
             println!("{name}: {ratio:.3} of the limit, {dropped:.4} dropped");
             assert!(ratio >= least, "{name}: {ratio:.3} of the limit");
             assert!(dropped <= most_dropped, "{name}: {dropped:.4} dropped");
+        }
+    }
+
+    #[test]
+    fn flows_of_ours_come_to_equal_shares_and_keep_the_queue_short() {
+        for (name, seeds) in [
+            ("4-flows", 1),
+            ("4-flows-late", 1),
+            ("8-flows-1%", 4),
+            ("8-flows-at-once", 1),
+        ] {
+            let case = cases()
+                .into_iter()
+                .find(|c| c.name == name)
+                .expect("known path");
+            for seed in 1..=seeds {
+                let o = run(&case, seed, (false, false), Settings::default());
+                println!("{name}, seed {seed}: {:.3}, {:.0} ms", o.jain, o.p95_rtt_ms);
+                assert!(o.jain >= 0.95, "{name}, seed {seed}: {:.3}", o.jain);
+                // A full buffer is 200 ms.
+                assert!(o.p95_rtt_ms <= 170.0, "{name}: {:.0} ms", o.p95_rtt_ms);
+            }
         }
     }
 

@@ -42,6 +42,8 @@ pub struct Case {
     /// Rate changes: time in seconds, new rate in Mbit/s.
     pub steps: &'static [(f64, f64)],
     pub flows: usize,
+    /// Seconds between the starts of two flows.
+    pub gap: f64,
     pub seconds: f64,
 }
 
@@ -65,6 +67,7 @@ impl Case {
             policer: None,
             steps: &[],
             flows: 1,
+            gap: 0.37,
             seconds: 60.0,
         }
     }
@@ -99,6 +102,11 @@ impl Link {
             random: Random(seed),
             tail_drops: 0,
         }
+    }
+
+    /// What waits before the bottleneck, in time.
+    pub fn queue_ms(&self, now: f64) -> f64 {
+        (self.free_at - now).max(0.0) * 1e3
     }
 
     /// A packet enters at `now` seconds; returns when it leaves the path, `None` if it is dropped.
