@@ -4,10 +4,10 @@
 //!
 //! CONTEXT: all callbacks run with the socket's lock held, mostly in softirq. Nothing here sleeps or allocates.
 
-use crate::model::control::{self, Ack, Info, Start, Zeta};
+use crate::model::control::{self, Ack, Idle, Info, Start, Zeta};
 use crate::model::copies::{Budget, Segment};
 use crate::model::memory::{Known, Share};
-use crate::model::settings::Key;
+use crate::model::settings::{unpack, Key, FLAG_HIGH_CONSERV};
 use crate::model::stats::Metric;
 use crate::model::units::{Addr, Family};
 use crate::state::STATE;
@@ -123,12 +123,16 @@ fn settings(engine: u32) -> control::Settings {
     out.initial_cwnd = small(Key::InitialCwndWan);
     out.track_random_loss = get(Key::TrackRandomLoss) != 0;
     out.conserv_mode = get(Key::ConservMode) != 0;
+    out.high_conserv = get(Key::TcpFlags) & FLAG_HIGH_CONSERV != 0;
     out.max_tx = get(Key::MaxTxEnable) != 0;
     out.max_tx_effective_ms = small(Key::MaxTxEffectiveMs);
     out.max_tx_min_ssthresh = small(Key::MaxTxMinSsThresh);
     out.half_cwnd_min_srtt_ms = small(Key::HalfCwndMinSRtt);
     out.half_cwnd_loss_rate_shift = small(Key::HalfCwndLossRateShift);
     out.half_cwnd_low_limit = small(Key::HalfCwndLowLimit);
+    (out.min_ssthresh, out.min_ssthresh_lossy) = unpack(get(Key::MinSsThresh));
+    out.retran_wait_ms = small(Key::RetranWaitListMs);
+    out.ultra_boost = small(Key::UltraBoostWin);
     out.max_cwnd = small(Key::MaxCwndWan);
     // kbit/s to bytes per second.
     out.max_rate = get(Key::MaxAccFlowTxKbps).saturating_mul(125);
@@ -155,7 +159,7 @@ impl Algorithm for Flow {
         let start = Start {
             now_us: socket.mstamp_us(),
             cwnd: if fresh {
-                initial.max(socket.cwnd())
+                settings.boosted(initial.max(socket.cwnd()), socket.snd_wnd(), socket.mss())
             } else {
                 socket.cwnd()
             },
@@ -267,7 +271,21 @@ impl Algorithm for Flow {
 
     fn on_tx_start(&mut self, socket: &mut Socket<'_>) {
         if socket.is_app_limited() {
-            self.zeta.on_restart_from_idle(socket.mstamp_us());
+            let idle = Idle {
+                // The SYN counts as one byte.
+                is_first: socket.bytes_acked() <= 1,
+                cwnd: socket.cwnd(),
+                cwnd_clamp: socket.cwnd_clamp(),
+                mss: socket.mss(),
+                srtt_us: socket.srtt_us().unwrap_or(0),
+                snd_wnd_bytes: socket.snd_wnd(),
+                max_pacing_rate: socket.max_pacing_rate(),
+            };
+            let settings = settings(self.engine());
+            if let Some(boosted) = self.zeta.on_restart_from_idle(&idle, &settings) {
+                socket.set_cwnd(boosted.cwnd);
+                socket.set_pacing_rate(boosted.pacing_rate);
+            }
         }
     }
 

@@ -611,6 +611,8 @@ void appex_layout_get(struct appex_layout *layout)
 	layout->off_ca_ops = offsetof(struct inet_connection_sock, icsk_ca_ops);
 	layout->off_sk_refcnt = offsetof(struct sock, sk_refcnt);
 	layout->off_mss_cache = offsetof(struct tcp_sock, mss_cache);
+	layout->off_mdev_max_us = offsetof(struct tcp_sock, mdev_max_us);
+	layout->off_rttvar_us = offsetof(struct tcp_sock, rttvar_us);
 	layout->off_rto_min = offsetof(struct inet_connection_sock, icsk_rto_min);
 	layout->off_delack_max = offsetof(struct inet_connection_sock, icsk_delack_max);
 	layout->off_snd_nxt = offsetof(struct tcp_sock, snd_nxt);

@@ -97,6 +97,7 @@ start_undo() {
 	ppp_remove
 }
 
+# short_rtt_note: what the original's start says, and scripts look for; the engine only keeps the value so far.
 short_rtt_note() {
 	[[ ${CONFIG[shortRttMS]} == 0 ]] || say 'Short-RTT bypass has been enabled'
 }

@@ -77,6 +77,16 @@ pub(crate) fn check() -> Result {
             want.off_mss_cache,
         ),
         (
+            "tcp_sock.mdev_max_us",
+            offset_of!(c::tcp_sock, mdev_max_us),
+            want.off_mdev_max_us,
+        ),
+        (
+            "tcp_sock.rttvar_us",
+            offset_of!(c::tcp_sock, rttvar_us),
+            want.off_rttvar_us,
+        ),
+        (
             "inet_connection_sock.icsk_rto_min",
             offset_of!(c::inet_connection_sock, icsk_rto_min),
             want.off_rto_min,

@@ -85,15 +85,18 @@ def condense(full: dict, specs: list[str], about: dict) -> dict:
     variants = []
     for spec in specs:
         name = spec.partition(":")[0]
+        # A variant that is not for every row.
+        some = {"rows": m.group(1).split(",")} if (m := re.search(r"[:;]rows=([^;]*)", spec)) else {}
         mine = [r for r in runs if r["variant"] == name]
         variants.append({"name": name, "given": without_directories(spec), "kernel": kernels(mine),
-                         "cc": sorted({c for r in mine for c in r.get("congestion_control", [])})})
+                         "cc": sorted({c for r in mine for c in r.get("congestion_control", [])})} | some)
     rows, cells = [], {}
     for data in full["rows"]:
         name = data["path"]["name"]
         here = [r for r in runs if r["path"]["name"] == name]
         rows.append(row(data, here))
-        cells[name] = {v["name"]: cell(data["table"], [r for r in here if r["variant"] == v["name"]]) for v in variants}
+        per_variant = {v["name"]: [r for r in here if r["variant"] == v["name"]] for v in variants}
+        cells[name] = {v: cell(data["table"], mine) for v, mine in per_variant.items() if mine}
     seeds = sorted({r["seed"] for r in runs})
     return {"about": about | {"seeds": seeds, "runs": len(runs)}, "variants": variants, "rows": rows, "cells": cells}
 

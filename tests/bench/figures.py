@@ -33,7 +33,20 @@ class Results:
 
     @property
     def names(self) -> list[str]:
-        return [v["name"] for v in self.variants]
+        """Variants of the tables and plots of all rows."""
+        return [v["name"] for v in self.variants if not v.get("rows")]
+
+    @property
+    def modes(self) -> list[str]:
+        """Variants that were measured on some rows, behind those that they are modes of: zeta, zeta-csv, ..."""
+        some = [v["name"] for v in self.variants if v.get("rows")]
+        plain = {name.partition("-")[0] for name in some}
+        return [name for name in self.names if name in plain] + some
+
+    def mode_rows(self) -> list[dict]:
+        """Rows that at least one of them was measured on."""
+        some = [v["name"] for v in self.variants if v.get("rows")]
+        return [r for r in self.rows if any(self.cell(r, name) for name in some)]
 
     def table(self, table: str) -> list[dict]:
         return [r for r in self.rows if r["table"] == table]

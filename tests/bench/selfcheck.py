@@ -115,6 +115,40 @@ class Page(unittest.TestCase):
         self.assertAlmostEqual(self.results.fair_shares(row, "cubic").mid, 2 * 42 / 50)
 
 
+class Modes(unittest.TestCase):
+    """A variant that was measured on some rows only."""
+
+    def setUp(self) -> None:
+        data = full()
+        data["results"] += [run(row, "zeta-x", seed) for row in ROWS if row["path"]["name"] in ("A4", "G1", "G3") for seed in (1, 2)]
+        self.data = condense.condense(data, [*SPECS, "zeta-x:module=/some/appex.ko;rows=A4,G*;set=maxTxEnable=1"], ABOUT)
+        self.results = Results(self.data)
+        self.sections = {part.partition("\n")[0]: part for part in tables.page(self.results, []).split("\n## ")}
+
+    def test_rows_are_told(self) -> None:
+        self.assertEqual(self.data["variants"][-1]["rows"], ["A4", "G*"])
+        self.assertNotIn("rows", self.data["variants"][1])
+        self.assertNotIn("zeta-x", self.data["cells"]["S1"])
+
+    def test_it_has_a_table_of_its_own(self) -> None:
+        self.assertEqual((self.results.names, self.results.modes), (["cubic", "zeta", "other"], ["zeta", "zeta-x"]))
+        lines = [line for line in self.sections["What the modes change"].splitlines() if line.startswith("|")]
+        self.assertEqual(lines[0], "| row | path | limit or kB | zeta | zeta-x |")
+        self.assertEqual([line.split()[1] for line in lines[2:]], ["A4", "G1", "G3"])
+        self.assertIn("41.5 [41.0-42.0] : 9.0", lines[3])
+        for title in ("Long flows", "Sharing a path", "Short downloads"):
+            self.assertNotIn("zeta-x", self.sections[title])
+
+    def test_without_one_there_is_no_table(self) -> None:
+        self.assertNotIn("What the modes change", tables.page(Results(condense.condense(full(), SPECS, ABOUT)), []))
+
+    def test_the_matrix_leaves_the_other_rows_out(self) -> None:
+        variant = matrix.parse_variant("bbr2:cc=bbr;rows=A1,G*")
+        self.assertEqual([r["path"]["name"] for r in ROWS if matrix.is_one_of(r, variant.rows)], ["A1", "G1", "G3"])
+        self.assertEqual((variant.cc, matrix.parse_variant("bbr").rows), ("bbr", []))
+        self.assertEqual(matrix.cell(ROWS[0], []), "-")
+
+
 class Variants(unittest.TestCase):
     def test_kernel_of_a_variant(self) -> None:
         self.assertEqual(matrix.parse_variant("bbr").kernel, "plain")

@@ -44,18 +44,21 @@ def short(r: Results, row: dict, variant: str) -> list[str]:
     return out + ([f"{lost} downloads failed"] if lost else [])
 
 
-def table(r: Results, kind: str, cell: Callable[[Results, dict, str], list[str]]) -> list[str]:
-    rows = r.table(kind)
+CELLS: dict[str, Callable[[Results, dict, str], list[str]]] = {"bulk": bulk, "share": share, "short": short}
+
+
+def table(r: Results, rows: list[dict], names: list[str], bound: str) -> list[str]:
+    """Rows of all kinds, a column for each name; `bound` heads the column of the limits or sizes."""
     if not rows:
         return []
-    head = ["row", "path"] + (["size, kB"] if kind == "short" else ["limit"]) + r.names
+    head = ["row", "path", bound] + names
     body = []
     for row in rows:
-        bound = f"{row['bytes'] / 1000:g}" if kind == "short" else f"{row['limit']:.1f}" if row.get("limit") else "-"
-        line = [row["name"], row["path"], bound]
-        for v in r.names:
+        most = f"{row['bytes'] / 1000:g}" if row["table"] == "short" else f"{row['limit']:.1f}" if row.get("limit") else "-"
+        line = [row["name"], row["path"], most]
+        for v in names:
             c = r.cell(row, v)
-            texts = cell(r, row, v) if set(c) - {"failed"} else []
+            texts = CELLS[row["table"]](r, row, v) if set(c) - {"failed"} else []
             line.append("<br>".join(texts + list(filter(None, [failures(c)]))) or "-")
         body.append(line)
     return ["| " + " | ".join(x) + " |" for x in [head, ["---"] * len(head), *body]] + [""]
@@ -82,15 +85,17 @@ def page(r: Results, plots: list[str]) -> str:
     out = header(r)
     for name in plots:
         out += [f"![{PLOTS[name]}]({name})", ""]
-    for kind, cell, title, text in [
-            ("bulk", bulk, "Long flows", "Goodput in Mbit/s and as a share of the limit, which is what a perfect sender gets; 95th percentile of "
+    for rows, names, bound, title, text in [
+            (r.table("bulk"), r.names, "limit", "Long flows", "Goodput in Mbit/s and as a share of the limit, which is what a perfect sender gets; 95th percentile of "
              "the round trip under load; bytes retransmitted per 100 bytes sent for the first time. Start-up is included."),
-            ("share", share, "Sharing a path", "Goodput : that of the CUBIC flows beside, Mbit/s; or the sum and Jain's index of equal flows."),
-            ("short", short, "Short downloads", "Seconds from `connect()` to the last byte: 50th, 95th and 99th percentile.")]:
-        lines = table(r, kind, cell)
+            (r.table("share"), r.names, "limit", "Sharing a path", "Goodput : that of the CUBIC flows beside, Mbit/s; or the sum and Jain's index of equal flows."),
+            (r.table("short"), r.names, "size, kB", "Short downloads",
+             "Seconds from `connect()` to the last byte: 50th, 95th and 99th percentile."),
+            (r.mode_rows(), r.modes, "limit or kB", "What the modes change", "Some of the rows above with other settings; cells as there.")]:
+        lines = table(r, rows, names, bound)
         if lines:
             out += [f"## {title}", "", text, ""] + lines
-    bad = [f"- {row['name']} {v}: {text}" for row in r.rows for v in r.names for text in r.cell(row, v).get("failed", [])]
+    bad = [f"- {row['name']} {v}: {text}" for row in r.rows for v in (x["name"] for x in r.variants) for text in r.cell(row, v).get("failed", [])]
     if bad:
         out += ["## Failed runs", ""] + [b.replace("<", "&lt;") for b in bad] + [""]
     return "\n".join(out)

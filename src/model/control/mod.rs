@@ -20,6 +20,7 @@ mod drain;
 mod history;
 mod loss;
 mod math;
+mod modes;
 mod output;
 mod path;
 mod phase;
@@ -37,5 +38,5 @@ mod zeta;
 #[cfg(test)]
 mod tests;
 
-pub use types::{Ack, CaState, Control, Info, Mode, RateSample, Settings, Start};
+pub use types::{Ack, CaState, Control, Idle, Info, Mode, RateSample, Settings, Start};
 pub use zeta::{Zeta, MIN_CWND};

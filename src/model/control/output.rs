@@ -14,6 +14,9 @@ const CWND_GAIN_Q8: u32 = 2 * Q8;
 /// Window gain in conservative mode: at most a quarter of a round trip of queue.
 const CWND_GAIN_CONSERV_Q8: u32 = Q8 + Q8 / 4;
 
+/// Window gain in the high conservative mode: at most an eighth.
+const CWND_GAIN_HIGH_CONSERV_Q8: u32 = Q8 + Q8 / 8;
+
 /// Window gain in maximum-transmit mode: two round trips of queue may be ours.
 const CWND_GAIN_MAX_Q8: u32 = 3 * Q8;
 
@@ -27,9 +30,7 @@ const FAST_GAIN_Q8: u32 = 3 * Q8 + Q8 / 4;
 /// Pacing gain over a remembered capacity: half fills a usual buffer in two round trips, in which it is noticed.
 const RESUMED_GAIN_Q8: u32 = Q8 + Q8 / 2;
 
-/// Bounds of the timeout's variation term, microseconds: below 50 ms ordinary delayed ACKs (40 ms) would fire it; the upper
-/// one is the kernel's default.
-const RTO_MIN_US: u32 = 50_000;
+/// Most that the round trip and its variation make of the timeout's variation term, microseconds: the kernel's default.
 const RTO_MAX_US: u32 = 200_000;
 
 impl Zeta {
@@ -39,6 +40,8 @@ impl Zeta {
         self.pacing_gain_q8 = pacing_gain;
         self.cwnd_gain_q8 = if self.max_tx(ack.now_us, settings) {
             CWND_GAIN_MAX_Q8
+        } else if settings.is_high_conserv() {
+            CWND_GAIN_HIGH_CONSERV_Q8
         } else if settings.conserv_mode {
             CWND_GAIN_CONSERV_Q8
         } else {
@@ -70,7 +73,8 @@ impl Zeta {
         if settings.max_cwnd != 0 {
             cwnd = cwnd.min(settings.max_cwnd);
         }
-        cwnd = self.restraint.bound(cwnd, ack.acked_sacked);
+        let floor = self.reduction_floor(settings);
+        cwnd = self.restraint.bound(cwnd, ack.acked_sacked, floor);
         cwnd = cwnd.min(ack.cwnd_clamp).max(1);
 
         let mss = u64::from(ack.mss.max(1));
@@ -109,7 +113,8 @@ impl Zeta {
                 ack.rttvar_us
                     .saturating_mul(2)
                     .max(ack.srtt_us / 4)
-                    .clamp(RTO_MIN_US, RTO_MAX_US),
+                    .min(RTO_MAX_US)
+                    .max(settings.timer_wait_us()),
             ),
         }
     }

@@ -27,7 +27,7 @@ const STEP_MIN_Q8: u32 = Q8 * 3 / 4;
 const STEP_MAX_Q8: u32 = 2 * Q8;
 
 /// Smallest probe, 1/32 above: below that a success could not be told from noise.
-const GAIN_MIN_Q8: u32 = Q8 + Q8 / 32;
+pub(super) const GAIN_MIN_Q8: u32 = Q8 + Q8 / 32;
 
 /// Rounds of cruising between probes at best; with probe, judgement and drain a cycle has seven.
 const CRUISE_ROUNDS: u8 = 4;

@@ -26,13 +26,22 @@ impl Restraint {
         self.bound = None;
     }
 
-    /// Bounds `target` after an ACK that delivered `acked` packets.
-    pub(super) fn bound(&mut self, target: u32, acked: u32) -> u32 {
+    /// Whether a timeout is still being answered.
+    pub(super) fn is_in_force(&self) -> bool {
+        self.bound.is_some()
+    }
+
+    /// Bounds `target` after an ACK that delivered `acked` packets. The first of them shows that the path is alive: from then on
+    /// the window has `floor` packets.
+    pub(super) fn bound(&mut self, target: u32, acked: u32, floor: u32) -> u32 {
         let Some(bound) = self.bound else {
             return target;
         };
         // Three more for each delivered packet: fourfold per round trip.
-        let bound = bound.saturating_add(acked.saturating_mul(3));
+        let mut bound = bound.saturating_add(acked.saturating_mul(3));
+        if acked != 0 {
+            bound = bound.max(floor);
+        }
         if bound >= target {
             self.bound = None;
             return target;

@@ -76,8 +76,8 @@ impl Zeta {
             self.drain_deep();
             return;
         }
-        let due =
-            rounds >= self.cruise_rounds || self.schedule.overdue(since_us, ack.now_us, rounds);
+        let due = rounds >= settings.pause(self.cruise_rounds)
+            || self.schedule.overdue(since_us, ack.now_us, rounds);
         if due && !round.app_limited && !seen.rwnd_limited {
             let before = self.path.capacity.get();
             self.phase = Phase::Up {
@@ -94,7 +94,7 @@ impl Zeta {
     /// Gain of the next probe: it must stand out against the noise.
     fn probe_gain(&self, ack: &Ack, settings: &Settings) -> u32 {
         let large = self.max_tx(ack.now_us, settings) || self.path.rtt.is_noisy();
-        self.schedule.gain(large, self.path.capacity.get())
+        settings.probe_gain(self.schedule.gain(large, self.path.capacity.get()))
     }
 
     /// Rounds a probe lasts: one, or as many as it takes for the count of packets to mean something.

@@ -10,7 +10,7 @@ use super::math::{inflate, mul_div, packets, rate, share, Q16};
 use super::probe::Schedule;
 use super::recovery::Restraint;
 use super::rounds::{Kind, Rounds};
-use super::types::{Ack, CaState, RateSample, Settings, Start};
+use super::types::{Ack, CaState, Idle, RateSample, Settings, Start};
 use super::zeta::Zeta;
 use crate::model::memory::Known;
 
@@ -239,10 +239,10 @@ fn probes_that_overrun_become_smaller_and_rarer() {
 fn the_window_quadruples_after_a_timeout() {
     let mut restraint = Restraint::default();
     restraint.on_rto(0);
-    assert_eq!(restraint.bound(1000, 4), 16);
-    assert_eq!(restraint.bound(1000, 16), 64);
-    assert_eq!(restraint.bound(60, 0), 60);
-    assert_eq!(restraint.bound(1000, 0), 1000);
+    assert_eq!(restraint.bound(1000, 4, 0), 16);
+    assert_eq!(restraint.bound(1000, 16, 0), 64);
+    assert_eq!(restraint.bound(60, 0, 0), 60);
+    assert_eq!(restraint.bound(1000, 0, 0), 1000);
 }
 
 /// A rate at which probes have their normal size, bytes per second.
@@ -300,6 +300,11 @@ fn any_input_gives_a_usable_decision() {
             half_cwnd_loss_rate_shift: nasty(&mut state),
             max_rate: u64::from(nasty(&mut state)),
             max_cwnd: nasty(&mut state),
+            high_conserv: seed % 4 == 0,
+            min_ssthresh: nasty(&mut state),
+            min_ssthresh_lossy: nasty(&mut state),
+            retran_wait_ms: nasty(&mut state),
+            ultra_boost: nasty(&mut state),
             ..Settings::default()
         };
         let mut zeta = Zeta::new(&start(), &settings);
@@ -349,7 +354,20 @@ fn any_input_gives_a_usable_decision() {
             match next(s) % 20 {
                 0 => zeta.on_rto(nasty(s), nasty(s)),
                 1 => assert!(zeta.on_undo() >= 1),
-                2 => zeta.on_restart_from_idle(next(s)),
+                2 => {
+                    let idle = Idle {
+                        is_first: next(s) % 4 == 0,
+                        cwnd: nasty(s),
+                        cwnd_clamp: nasty(s),
+                        mss: nasty(s),
+                        srtt_us: nasty(s),
+                        snd_wnd_bytes: nasty(s),
+                        max_pacing_rate: next(s),
+                    };
+                    if let Some(boosted) = zeta.on_restart_from_idle(&idle, &settings) {
+                        assert!(boosted.cwnd >= 1 && boosted.pacing_rate >= 1);
+                    }
+                }
                 _ => assert!(zeta.ssthresh(nasty(s), &settings) >= 2),
             }
         }

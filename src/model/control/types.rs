@@ -93,6 +93,25 @@ pub struct Ack {
     pub peer_time: Option<u32>,
 }
 
+/// A connection with nothing in flight that is about to send.
+#[derive(Clone, Copy, Debug)]
+pub struct Idle {
+    /// It has sent no data yet, or none has been acknowledged.
+    pub is_first: bool,
+    /// Congestion window now in force, packets.
+    pub cwnd: u32,
+    /// Largest window the socket may use, packets.
+    pub cwnd_clamp: u32,
+    /// Payload of a full packet, bytes.
+    pub mss: u32,
+    /// Smoothed round trip, microseconds; zero if not measured.
+    pub srtt_us: u32,
+    /// Receiver's window, bytes.
+    pub snd_wnd_bytes: u32,
+    /// Limit set by the application or administrator, bytes per second.
+    pub max_pacing_rate: u64,
+}
+
 /// What the sender shall do from now on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Control {
@@ -113,8 +132,10 @@ pub struct Settings {
     pub initial_cwnd: u32,
     /// Compensate random loss (`trackRandomLoss`); off, the flow slows down by what it loses.
     pub track_random_loss: bool,
-    /// Conservative mode (`conservMode`): smaller window and probes, stronger back-off.
+    /// Conservative mode (`conservMode`): smaller window.
     pub conserv_mode: bool,
+    /// More of it (`highcsv`, a bit of `tcpFlags`): smaller and rarer probes, half the compensation; without `conserv_mode` nothing.
+    pub high_conserv: bool,
     /// Maximum-transmit mode (`maxTxEnable`): larger window and probes, no back-off for queue delay.
     pub max_tx: bool,
     /// How long `max_tx` lasts for a connection, milliseconds; 0 is for ever.
@@ -127,8 +148,14 @@ pub struct Settings {
     pub half_cwnd_loss_rate_shift: u32,
     /// Window the classic answer does not go below, packets.
     pub half_cwnd_low_limit: u32,
-    /// Smallest slow-start threshold, packets.
+    /// Window below which neither halving nor a timeout that is over goes, packets (`minSsThresh`, first number).
     pub min_ssthresh: u32,
+    /// The same on a path that loses at random (second number).
+    pub min_ssthresh_lossy: u32,
+    /// How long a packet may be overdue before a timer repeats it, milliseconds (`retranWaitListMS`).
+    pub retran_wait_ms: u32,
+    /// Packets beyond the window at the start and after idling (`ultraBoostWin`); 0 is none.
+    pub ultra_boost: u32,
     /// Largest window, packets; 0 is no limit.
     pub max_cwnd: u32,
     /// Largest rate of the connection, bytes per second; 0 is no limit.
@@ -142,6 +169,7 @@ impl Default for Settings {
             initial_cwnd: 22,
             track_random_loss: true,
             conserv_mode: false,
+            high_conserv: false,
             max_tx: false,
             max_tx_effective_ms: 0,
             max_tx_min_ssthresh: 1_048_575,
@@ -149,6 +177,9 @@ impl Default for Settings {
             half_cwnd_loss_rate_shift: 3,
             half_cwnd_low_limit: 8,
             min_ssthresh: 8,
+            min_ssthresh_lossy: 24,
+            retran_wait_ms: 32,
+            ultra_boost: 0,
             max_cwnd: 0,
             max_rate: 0,
         }

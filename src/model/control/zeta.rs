@@ -130,12 +130,6 @@ impl Zeta {
         self.control(ack, settings)
     }
 
-    /// The connection starts to send again after having nothing in flight.
-    pub fn on_restart_from_idle(&mut self, _now_us: u64) {
-        // The loss history of the time before is still good, the running tallies are not.
-        self.path.resync();
-    }
-
     /// A retransmission timeout fired; `in_flight` packets are left after the kernel marked the rest lost.
     pub fn on_rto(&mut self, in_flight: u32, _delivered: u32) {
         self.restraint.on_rto(in_flight);
@@ -155,7 +149,7 @@ impl Zeta {
         let floor = if settings.max_tx {
             settings.max_tx_min_ssthresh
         } else {
-            settings.min_ssthresh
+            self.reduction_floor(settings)
         };
         self.path.bdp(mss).max(floor).max(2)
     }
@@ -358,7 +352,10 @@ impl Zeta {
             return;
         }
         let floor = rate(
-            settings.half_cwnd_low_limit.max(MIN_CWND),
+            settings
+                .half_cwnd_low_limit
+                .max(self.reduction_floor(settings))
+                .max(MIN_CWND),
             ack.mss,
             ack.srtt_us.max(1),
         );

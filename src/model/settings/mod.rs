@@ -29,7 +29,8 @@ pub use hot::{Hot, SessionLimits};
 pub use net::{bypass_rules, lan_rules, lan_rules_v6, Net, Rule, RULES_MAX};
 pub use parse::{parse, Parsed};
 pub use registry::{
-    cmd_specs, defaults, file_specs, lookup_cmd, lookup_file, specs, Key, TextKey, SCALARS, TEXTS,
+    cmd_specs, defaults, file_specs, lookup_cmd, lookup_file, specs, Key, TextKey,
+    FLAG_HIGH_CONSERV, SCALARS, TEXTS,
 };
 pub use reject::{LogLine, Reject, Why};
 

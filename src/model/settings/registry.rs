@@ -50,6 +50,9 @@ macro_rules! scalars {
     };
 }
 
+/// Bit of `tcpFlags` that makes the conservative mode a strong one (configuration key `highcsv`).
+pub const FLAG_HIGH_CONSERV: u64 = 0x4000;
+
 scalars! {
     // Files of their own.
     TcpAccEnable = File "tcpAccEnable", Kind::Bool, 1, Active,
@@ -124,8 +127,8 @@ scalars! {
         "LAN to WAN queue limit in packets: buffer pool full, buffer pool idle";
     W2lQLimit = Cmd "w2lQLimit", Kind::Pair { min: 0, max: u32::MAX }, pack(256, 2048), Stored,
         "WAN to LAN queue limit in packets: buffer pool full, buffer pool idle";
-    RetranWaitListMs = Cmd "retranWaitListMS", TIMER_MS, 32, Stored,
-        "wait without acknowledgement before an early retransmission, in ms";
+    RetranWaitListMs = Cmd "retranWaitListMS", TIMER_MS, 32, Active,
+        "how long a packet may be overdue before a timer repeats it, in ms; 18 ms are added, at most 1000 kept";
     HalfCwndMinSRtt = Cmd "halfCwndMinSRtt", TIMER_MS, 500, Active,
         "smoothed round-trip time from which loss may be real congestion, in ms";
     HalfCwndLossRateShift = Cmd "halfCwndLossRateShift", uint(0, 16), 3, Active,
@@ -140,10 +143,10 @@ scalars! {
         "smallest burst of the shaper in bytes";
     SmBurstTolerance = Cmd "smBurstTolerance", BYTES, 32_768, Stored,
         "burst tolerance of the shaper in bytes";
-    UltraBoostWin = Cmd "ultraBoostWin", WINDOW, 0, Stored,
-        "window boost of the original, in packets";
-    MinSsThresh = Cmd "minSsThresh", Kind::Pair { min: 0, max: 0x3fff_ffff }, pack(8, 24), Stored,
-        "lowest slow-start thresholds in packets";
+    UltraBoostWin = Cmd "ultraBoostWin", WINDOW, 0, Active,
+        "packets beyond the window at the start of a connection and after idling, at most 1024; 0 is none";
+    MinSsThresh = Cmd "minSsThresh", Kind::Pair { min: 0, max: 0x3fff_ffff }, pack(8, 24), Active,
+        "window in packets below which no reduction goes: usually, and on a path that loses at random";
     DbcRttThreshMs = Cmd "dbcRttThreshMS", Kind::OptUint { max: 120_000 }, EMPTY, Stored,
         "round-trip threshold of the original, in ms; empty is unset";
     SmMinKbps = Cmd "smMinKbps", Kind::OptUint { max: u32::MAX }, EMPTY, Stored,
@@ -154,8 +157,8 @@ scalars! {
         "1 copes with segmentation offload; always so here";
     TxCongestObey = Cmd "txCongestObey", Kind::Bool, 1, Stored,
         "1 obeys local transmit congestion; always so here";
-    TcpFlags = Cmd "tcpFlags", Kind::Hex { max: u32::MAX }, 0, Stored,
-        "bit mask: 0x800 short-RTT bypass, 0x4000 strong conservative mode (highcsv)";
+    TcpFlags = Cmd "tcpFlags", Kind::Hex { max: u32::MAX }, 0, Active,
+        "bit mask: 0x4000 strong conservative mode (highcsv), if conservMode is 1; 0x800 short-RTT bypass, without effect";
     TaskSchedDelay = Cmd "taskSchedDelay", Kind::Pair { min: 0, max: 1_000_000 }, pack(100, 100),
         Stored, "task scheduling delays of the original";
     FlowShortTimeout = Cmd "flowShortTimeout", uint(100, 86_400_000), 30_000, Active,

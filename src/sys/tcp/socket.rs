@@ -273,13 +273,25 @@ impl<'a> Socket<'a> {
         unsafe { c::appex_jiffies_to_usecs(ticks) }
     }
 
-    /// Sets the lower bound of the retransmission timeout, microseconds
-    /// (at least one tick of the kernel's timer).
+    /// Sets the lower bound of the retransmission timeout's variation term, microseconds (at least one tick
+    /// of the kernel's timer), from the next round-trip sample on.
     pub(crate) fn set_rto_min_us(&mut self, us: u32) {
         // SAFETY: No memory is touched.
         let ticks = unsafe { c::appex_usecs_to_jiffies(us) }.max(1);
         // SAFETY: `sk` is live and locked by us; readers use single-word loads.
         unsafe { ptr::write_volatile(&raw mut (*self.icsk_ptr()).icsk_rto_min, ticks) }
+        // The kernel holds new variations against the bound, not the one it has: by itself the term only falls.
+        let tp = self.sk.cast::<c::tcp_sock>();
+        // SAFETY: `sk` is a live `tcp_sock` by the type invariant, and the lock that this context holds makes it the only writer
+        // of both fields; readers without it (`tcp_get_info`) take what they find for a snapshot.
+        unsafe {
+            if (*tp).rttvar_us < us {
+                ptr::write_volatile(&raw mut (*tp).rttvar_us, us);
+            }
+            if (*tp).mdev_max_us < us {
+                ptr::write_volatile(&raw mut (*tp).mdev_max_us, us);
+            }
+        }
     }
 
     /// Whether the congestion control in use has the given name.

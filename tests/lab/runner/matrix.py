@@ -17,7 +17,8 @@ from path import Path, load_paths
 from scenario import Variant, Workload
 
 EXAMPLES = """A variant is a congestion control's name, or NAME:KEY=VALUE;KEY=VALUE... with the keys cc, module, set, param, sysctl,
-qdisc, iface, kernel (set, param and sysctl may repeat; kernel is another user-mode Linux than the lab's). Examples:
+qdisc, iface, kernel, rows (set, param and sysctl may repeat; kernel is another user-mode Linux than the lab's; rows=A1,G* leaves
+the other rows out). Examples:
   tests/lab/matrix cubic bbr
   tests/lab/matrix --rows A1,A4,S5 --seeds 3 cubic 'ours:module=appex.ko' 'ours-civil:module=appex.ko;set=conservMode=1'
   tests/lab/matrix --group short --out result.json bbr
@@ -31,12 +32,24 @@ With several seeds every number is the median over them. Exit status 1 when any 
 def parse_variant(text: str) -> Variant:
     name, _, rest = text.partition(":")
     args: list[str] = [] if rest else ["--cc", name]
+    rows: list[str] = []
     for item in filter(None, rest.split(";")):
         key, eq, value = item.partition("=")
-        if key not in ("cc", "module", "set", "param", "sysctl", "qdisc", "iface", "kernel") or not eq:
+        if key not in ("cc", "module", "set", "param", "sysctl", "qdisc", "iface", "kernel", "rows") or not eq:
             raise ValueError(f"variant '{text}': '{item}' is not KEY=VALUE of a known key")
-        args.append(f"--{key}={value}")
-    return run.make_variant(run.parser().parse_args(args), name)
+        if key == "rows":
+            rows = value.split(",")
+        else:
+            args.append(f"--{key}={value}")
+    variant = run.make_variant(run.parser().parse_args(args), name)
+    variant.rows = rows
+    return variant
+
+
+def is_one_of(row: dict, wanted: list[str]) -> bool:
+    """Whether the row is named, or begins with what a name that ends in a star has before it."""
+    name = row["path"]["name"]
+    return any(name == w or (w.endswith("*") and name.startswith(w[:-1])) for w in wanted)
 
 
 def workload(row: dict, quick: bool) -> Workload:
@@ -71,6 +84,8 @@ def number(value: float | None, digits: int = 1) -> str:
 
 
 def cell(row: dict, results: list[dict]) -> str:
+    if not results:
+        return "-"
     good = [r for r in results if "failed" not in r]
     if len(good) < len(results):
         return "FAILED"
@@ -134,15 +149,14 @@ def main() -> int:
         print(f"matrix: {e}", file=sys.stderr)
         return 2
     if a.rows:
-        wanted = a.rows.split(",")
-        rows = [r for r in rows if any(r["path"]["name"] == w or (w.endswith("*") and r["path"]["name"].startswith(w[:-1])) for w in wanted)]
+        rows = [r for r in rows if is_one_of(r, a.rows.split(","))]
     if a.group:
         rows = [r for r in rows if r["table"] == a.group]
     if not rows:
         print("matrix: no such rows", file=sys.stderr)
         return 2
     began, results, failures = time.monotonic(), {(r["path"]["name"], v.name): [] for r in rows for v in variants}, 0
-    jobs = [(r, v, s) for r in rows for v in variants for s in range(1, a.seeds + 1)]
+    jobs = [(r, v, s) for r in rows for v in variants if not v.rows or is_one_of(r, v.rows) for s in range(1, a.seeds + 1)]
     with concurrent.futures.ThreadPoolExecutor(max_workers=a.jobs) as pool:
         futures = {pool.submit(measure, r, v, s, a.quick, a.timeout): (r, v, s) for r, v, s in jobs}
         for done, f in enumerate(concurrent.futures.as_completed(futures), 1):

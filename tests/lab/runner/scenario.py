@@ -50,6 +50,7 @@ class Variant:
     sysctl: list[str] = dataclasses.field(default_factory=list)     # KEY=VALUE on the server
     qdisc: str = ""                 # root queueing discipline of the server's eth0
     kernel: str = "plain"           # a kernel of the lab, or another user-mode Linux: its file
+    rows: list[str] = dataclasses.field(default_factory=list)       # paths of a matrix to measure it on; empty: all
 
 
 def netem(path: Path, seed: int, one_way_ms: float, loss: float) -> str:
