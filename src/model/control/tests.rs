@@ -4,12 +4,13 @@
 
 use super::base_rtt::BaseRtt;
 use super::capacity::Capacity;
+use super::crowd::Crowd;
 use super::history::History;
 use super::loss::LossSplit;
 use super::math::{inflate, mul_div, packets, rate, share, Q16};
 use super::probe::Schedule;
 use super::recovery::Restraint;
-use super::rounds::{Kind, Rounds};
+use super::rounds::{Kind, Round, Rounds};
 use super::types::{Ack, CaState, Idle, RateSample, Settings, Start};
 use super::zeta::Zeta;
 use crate::model::memory::Known;
@@ -460,4 +461,125 @@ fn a_remembered_loss_rate_is_believed_unless_it_is_none() {
     // Nothing of it is reported as seen.
     let seen = Zeta::new(&remembered(6_554, 100_000, 0), &settings).learned(0, 0);
     assert_eq!((seen.lost, seen.total, seen.capacity), (0, 0, 0));
+}
+
+/// An ordinary ACK.
+fn ack(now_us: u64) -> Ack {
+    Ack {
+        now_us,
+        rtt_us: Some(100_000),
+        delivered: 2,
+        prior_delivered: 0,
+        sample: None,
+        acked_sacked: 2,
+        losses: 0,
+        lost: 0,
+        prior_in_flight: 200,
+        in_flight: 198,
+        is_app_limited: false,
+        is_retrans: false,
+        is_ack_delayed: false,
+        cwnd: 400,
+        cwnd_clamp: u32::MAX,
+        mss: MSS,
+        srtt_us: 100_000,
+        rttvar_us: 1_000,
+        ca_state: CaState::Open,
+        is_cwnd_limited: false,
+        snd_wnd_bytes: u32::MAX,
+        packets_out: 200,
+        reordering: 3,
+        delivered_ce: 0,
+        total_retrans: 0,
+        data_segs_out: 0,
+        max_pacing_rate: u64::MAX,
+        peer_time: None,
+    }
+}
+
+/// A round of cruising at 25 Mbit/s over 100 ms, with a queue of `queue_us`.
+fn cruised(queue_us: u32) -> Round {
+    Round {
+        kind: Kind::Cruise,
+        slowed: false,
+        delivered: 216,
+        lost: 0,
+        span_us: 100_000,
+        min_rtt_us: Some(100_000 + queue_us),
+        mean_rtt_us: Some(100_500 + queue_us),
+        app_limited: false,
+    }
+}
+
+/// What a flow of `rate` bytes per second makes of such a round in a crowd.
+fn balanced(rate: u64, queue_us: u32) -> (u64, bool) {
+    let mut zeta = Zeta::new(&start(), &Settings::default());
+    zeta.path.sending(u64::MAX);
+    zeta.path.capacity.reset(rate);
+    let ack = ack(10_000_000);
+    let enough = zeta.balance(&cruised(queue_us), &ack, &Settings::default());
+    (zeta.path.capacity.get(), enough)
+}
+
+#[test]
+fn a_flow_in_a_crowd_rests_with_a_dozen_packets_in_the_queue() {
+    // 25 Mbit/s have twelve packets in a queue of 5.6 ms.
+    let rate = 3_127_680;
+    let (down, enough) = balanced(rate, 20_000);
+    // 62,554 bytes wait, 45,178 too many: half of them less in each 100 ms.
+    assert!(down.abs_diff(rate - 225_890) < 100 && enough, "{down}");
+    let (up, enough) = balanced(rate, 1_000);
+    assert!(up > rate && !enough, "{up}");
+    let (same, enough) = balanced(rate, 5_556);
+    assert!(same.abs_diff(rate) < rate / 100 && enough, "{same}");
+    // A large queue takes a quarter in a round, not more.
+    let (least, _) = balanced(rate, 400_000);
+    assert!(least.abs_diff(rate * 3 / 4) < rate / 100, "{least}");
+}
+
+#[test]
+fn a_sign_of_others_is_good_for_half_a_minute_and_must_be_confirmed() {
+    let mut crowd = Crowd::default();
+    assert!(crowd.met(1_000_000));
+    assert!(crowd.is_on(30_000_000) && !crowd.is_on(31_000_001));
+    let mut crowd = Crowd::default();
+    crowd.pressed(20_000_000);
+    assert!(!crowd.is_on(20_000_001));
+    crowd.pressed(40_000_000);
+    assert!(!crowd.is_on(40_000_001));
+    crowd.pressed(45_000_000);
+    assert!(crowd.is_on(45_000_001));
+}
+
+#[test]
+fn growth_that_found_little_is_not_repeated_in_a_crowd() {
+    let mut crowd = Crowd::default();
+    crowd.met(0);
+    crowd.grown(1_000_000, 1_600_000);
+    assert!(crowd.may_grow(1));
+    crowd.grown(1_000_000, 1_400_000);
+    assert!(!crowd.may_grow(1));
+    for _ in 0..30 {
+        crowd.probed();
+    }
+    assert!(crowd.may_grow(1));
+}
+
+#[test]
+fn those_that_fill_the_buffer_get_back_nothing() {
+    let mut zeta = Zeta::new(&start(), &Settings::default());
+    zeta.path.capacity.reset(3_000_000);
+    zeta.crowd.met(0);
+    let large = cruised(60_000);
+    zeta.watch_crowd(&ack(1_000_000), &large);
+    zeta.path.capacity.reset(1_000_000);
+    for round in 0..20 {
+        assert!(zeta.crowd.is_on(1_000_000), "round {round}");
+        zeta.watch_crowd(&ack(1_000_000), &large);
+    }
+    assert!(!zeta.crowd.is_on(1_000_000));
+    assert_eq!(zeta.path.capacity.get(), 3_000_000);
+    assert_ne!(zeta.ignore_queue, 0);
+    // And not believed to be of our kind for as long.
+    assert!(!zeta.crowd.met(2_000_000));
 }
