@@ -151,7 +151,7 @@ impl Zeta {
         let (Some(min), Some(base)) = (round.min_rtt_us, rtt.base()) else {
             return false;
         };
-        if round.kind != Kind::Cruise || rtt.is_noisy() {
+        if round.kind != Kind::Cruise || self.path.is_blurred() {
             return false;
         }
         // Jitter lifts the least of a round trip's samples over a base that is the least of many round trips.

@@ -185,7 +185,7 @@ impl Zeta {
         } else if rounds >= DRAIN_ROUNDS {
             if seen.queued && !deep {
                 // Not our queue alone, or the path has become longer.
-                if !self.path.rtt.is_noisy() && self.crowd.met(ack.now_us) {
+                if !self.path.is_blurred() && self.crowd.met(ack.now_us) {
                     self.cruise(ack.now_us);
                     return;
                 }

@@ -247,6 +247,11 @@ impl Path {
         Some(typical.saturating_add(self.reverse.excess()))
     }
 
+    /// Round trips say little about the queue: they wander, or the way back has a queue of its own.
+    pub(super) fn is_blurred(&self) -> bool {
+        self.rtt.is_noisy() || self.reverse.excess() != 0
+    }
+
     /// Packets the path holds without a queue.
     pub(super) fn bdp(&self, mss: u32) -> u32 {
         let span = self.span().unwrap_or(1_000);

@@ -64,7 +64,7 @@ impl Zeta {
                 return;
             }
         } else if calm && self.standing_queue(&round) {
-            if self.large_queue(&round) && !self.path.rtt.is_noisy() {
+            if self.large_queue(&round) && !self.path.is_blurred() {
                 self.crowd.pressed(ack.now_us);
             }
             self.busy(&round, ack, settings);
@@ -182,7 +182,7 @@ impl Zeta {
             self.path.capacity.raise(got);
         }
         self.crowd.probed();
-        if found && seen.loaded && !self.path.rtt.is_noisy() {
+        if found && seen.loaded && !self.path.is_blurred() {
             // What a probe gets while packets wait comes from others.
             self.crowd.pressed(ack.now_us);
         }
