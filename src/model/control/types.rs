@@ -106,7 +106,7 @@ pub struct Control {
     pub rto_min_us: Option<u32>,
 }
 
-/// Settings of the owner, read on every call so that a change takes effect on live connections.
+/// Settings of the owner, given with every call so that a change takes effect on live connections.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
     /// First window, packets.
