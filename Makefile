@@ -22,7 +22,7 @@ endif
 kbuild-args += $(if $(CLIPPY),CLIPPY=1) $(if $(APPEX_WERROR),APPEX_WERROR=1) \
 	$(if $(APPEX_SELFTEST),APPEX_SELFTEST=y)
 
-.PHONY: all modules clean help available install uninstall check lab test test-unit demo bench bench-quick
+.PHONY: all modules clean help available install uninstall check lab test test-unit demo bench bench-quick bench-cost
 
 all: modules
 
@@ -66,6 +66,9 @@ bench:
 bench-quick:
 	tests/bench/bench --quick
 
+bench-cost:
+	tests/cost/cost
+
 help:
 	@sed -n 's/^# \?//;/^ *make/p' $(firstword $(MAKEFILE_LIST))
 	@echo '  make check               formatting, lints, layering; with Debian 13'\''s tools:'
@@ -77,4 +80,5 @@ help:
 	@echo '  make bench               tables and plots against other congestion controls, in'
 	@echo '                           Documentation/benchmarks; SEEDS=, ROWS=, JOBS=, PEERS='
 	@echo '  make bench-quick         a table of a few paths, in a few minutes'
+	@echo '  make bench-cost          instructions per segment, memory per flow; RUNS=, FLOWS=, RATE='
 	@echo '  make install, uninstall  the module and lotServer.sh on this machine'

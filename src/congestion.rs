@@ -4,12 +4,13 @@
 //!
 //! CONTEXT: all callbacks run with the socket's lock held, mostly in softirq. Nothing here sleeps or allocates.
 
-use crate::model::control::{self, Ack, Idle, Info, Start, Zeta};
+use crate::model::control::{self, Ack, Idle, Start, Zeta};
 use crate::model::copies::{Budget, Segment};
 use crate::model::memory::{Known, Share};
 use crate::model::settings::{unpack, Key, FLAG_HIGH_CONSERV};
 use crate::model::stats::Metric;
 use crate::model::units::{Addr, Family};
+use crate::proc::Settings;
 use crate::state::STATE;
 use crate::sys::tcp::{Algorithm, CaState, Control, RateSample, Socket, Summary};
 use kernel::sync::rcu;
@@ -42,12 +43,24 @@ pub(crate) struct Flow {
     zeta: Zeta,
     /// `None` when the user chose the algorithm by name.
     adoption: Option<Adoption>,
-    info: Info,
     /// When to report what the path is like.
     report_us: u64,
     copies: Budget,
     /// What it has taken of the remembered capacity.
     share: Share,
+    settings: Copied,
+}
+
+// With the record's own fields (list, socket, what is to be restored) a flow takes one kilobyte, the slab it is allocated in.
+const _: () = assert!(core::mem::size_of::<Flow>() <= 1024 - 48);
+
+/// An engine's settings as the model wants them, read again when any of them has changed: a change reaches live connections
+/// with their next ACK.
+#[derive(Clone, Copy)]
+struct Copied {
+    settings: control::Settings,
+    /// What [`crate::proc::Settings::changes`] was just before they were read.
+    changes: u32,
 }
 
 /// The congestion control, for registration, adoption and hand-back.
@@ -107,18 +120,46 @@ fn known(adoption: Adoption) -> Option<(Known, Share)> {
     STATE.get(&guard)?.paths.take(adoption.peer)
 }
 
-/// Settings of an engine, as the model wants them. Each is one load; they are read per ACK so that a change reaches live
-/// connections at once.
-fn settings(engine: u32) -> control::Settings {
+impl Copied {
+    /// The settings of an engine; the shipped ones while the module ends.
+    fn read(engine: u32) -> Self {
+        let guard = rcu::read_lock();
+        match STATE
+            .get(&guard)
+            .and_then(|state| state.engines().get(engine as usize))
+        {
+            Some(engine) => Copied {
+                changes: engine.settings.changes(),
+                settings: read(&engine.settings),
+            },
+            None => Copied {
+                changes: 0,
+                settings: control::Settings::default(),
+            },
+        }
+    }
+
+    /// Reads them again if they have changed.
+    fn renew(&mut self, engine: u32) {
+        let guard = rcu::read_lock();
+        let Some(state) = STATE.get(&guard) else {
+            return;
+        };
+        let Some(engine) = state.engines().get(engine as usize) else {
+            return;
+        };
+        let changes = engine.settings.changes();
+        if changes != self.changes {
+            self.changes = changes;
+            self.settings = read(&engine.settings);
+        }
+    }
+}
+
+/// The numbers of an engine as the model wants them.
+fn read(settings: &Settings) -> control::Settings {
     let mut out = control::Settings::default();
-    let guard = rcu::read_lock();
-    let Some(state) = STATE.get(&guard) else {
-        return out;
-    };
-    let Some(engine) = state.engines().get(engine as usize) else {
-        return out;
-    };
-    let get = |key| engine.settings.get(key);
+    let get = |key| settings.get(key);
     let small = |key| u32::try_from(get(key)).unwrap_or(u32::MAX);
     out.initial_cwnd = small(Key::InitialCwndWan);
     out.track_random_loss = get(Key::TrackRandomLoss) != 0;
@@ -150,7 +191,8 @@ impl Algorithm for Flow {
 
     fn start(socket: &mut Socket<'_>, context: Option<Adoption>) -> Self {
         let engine = context.map_or(0, |adoption| adoption.engine);
-        let settings = settings(engine);
+        let copied = Copied::read(engine);
+        let settings = copied.settings;
         let initial = context.map_or(settings.initial_cwnd, |adoption| adoption.initial_cwnd);
         // The first data counts as sent before it passes the hook: nothing outstanding and nothing
         // acknowledged (but perhaps the SYN) is what a fresh connection looks like.
@@ -177,21 +219,20 @@ impl Algorithm for Flow {
         let first = zeta.initial(&start, max_rate);
         socket.set_cwnd(first.cwnd);
         socket.set_pacing_rate(first.pacing_rate);
-        let info = zeta.info();
         let flow = Flow {
             zeta,
             adoption: context,
-            info,
             report_us: start.now_us.saturating_add(REPORT_US),
             copies: Budget::default(),
             share: share.unwrap_or_default(),
+            settings: copied,
         };
         flow.gauge(true);
         flow
     }
 
     fn on_ack(&mut self, socket: &mut Socket<'_>, sample: &RateSample<'_>) {
-        let settings = settings(self.engine());
+        self.settings.renew(self.engine());
         let ack = Ack {
             now_us: socket.mstamp_us(),
             rtt_us: sample.rtt_us(),
@@ -235,7 +276,7 @@ impl Algorithm for Flow {
             max_pacing_rate: socket.max_pacing_rate(),
             peer_time: socket.peer_time(),
         };
-        let decision = self.zeta.on_ack(&ack, &settings);
+        let decision = self.zeta.on_ack(&ack, &self.settings.settings);
         socket.set_cwnd(decision.cwnd);
         socket.set_pacing_rate(decision.pacing_rate);
         if let Some(threshold) = decision.ssthresh {
@@ -247,7 +288,6 @@ impl Algorithm for Flow {
                 socket.set_rto_min_us(rto_min);
             }
         }
-        self.info = self.zeta.info();
         if ack.now_us >= self.report_us {
             self.report_us = ack.now_us.saturating_add(REPORT_US);
             self.report(socket, false);
@@ -255,7 +295,8 @@ impl Algorithm for Flow {
     }
 
     fn ssthresh(&mut self, socket: &mut Socket<'_>) -> u32 {
-        self.zeta.ssthresh(socket.mss(), &settings(self.engine()))
+        self.settings.renew(self.engine());
+        self.zeta.ssthresh(socket.mss(), &self.settings.settings)
     }
 
     fn undo_cwnd(&mut self, _socket: &mut Socket<'_>) -> u32 {
@@ -281,8 +322,11 @@ impl Algorithm for Flow {
                 snd_wnd_bytes: socket.snd_wnd(),
                 max_pacing_rate: socket.max_pacing_rate(),
             };
-            let settings = settings(self.engine());
-            if let Some(boosted) = self.zeta.on_restart_from_idle(&idle, &settings) {
+            self.settings.renew(self.engine());
+            if let Some(boosted) = self
+                .zeta
+                .on_restart_from_idle(&idle, &self.settings.settings)
+            {
                 socket.set_cwnd(boosted.cwnd);
                 socket.set_pacing_rate(boosted.pacing_rate);
             }
@@ -301,11 +345,12 @@ impl Algorithm for Flow {
     }
 
     fn summary(&self) -> Summary {
+        let info = self.zeta.info();
         Summary {
-            bw_bytes_per_s: self.info.bw_bytes_per_s,
-            base_rtt_us: self.info.base_rtt_us,
-            pacing_gain_q8: self.info.pacing_gain_q8,
-            cwnd_gain_q8: self.info.cwnd_gain_q8,
+            bw_bytes_per_s: info.bw_bytes_per_s,
+            base_rtt_us: info.base_rtt_us,
+            pacing_gain_q8: info.pacing_gain_q8,
+            cwnd_gain_q8: info.cwnd_gain_q8,
         }
     }
 }

@@ -3,16 +3,17 @@
 //! The flow table's records, and the reaper that forgets idle ones.
 
 use crate::adoption;
-use crate::model::classify::{Packet, Transport, TCP};
+use crate::model::classify::{FlowKey, Packet, Transport, TCP};
 use crate::model::flow::{self, Seen};
-use crate::model::settings::{Hot, Key};
+use crate::model::settings::Key;
 use crate::model::stats::{Event, Metric};
 use crate::model::units::{Family, Millis};
 use crate::state::State;
+use crate::sys::published::ReadSide;
 use crate::sys::time::now_ms;
 use crate::sys::work::Task;
 use kernel::sync::atomic::{Atomic, Relaxed};
-use kernel::sync::{rcu, Arc};
+use kernel::sync::Arc;
 
 /// Time between two rounds of the reaper, milliseconds. One second is short
 /// against every idle timeout, and the number of active flows is that fresh.
@@ -32,18 +33,18 @@ pub(crate) struct Flow {
 }
 
 impl Flow {
-    fn new(engine: u32, packet: &Packet, now: u64) -> Self {
+    fn new(engine: u32, packet: &Packet, seen: Seen, now: u64) -> Self {
         Flow {
-            seen: Atomic::new(Seen::of(packet).0),
+            seen: Atomic::new(seen.0),
             last_ms: Atomic::new(now),
             last_data_ms: Atomic::new(if packet.payload > 0 { now } else { 0 }),
             engine,
             family: packet.family(),
-            protocol: packet.key.proto(),
+            protocol: packet.proto,
         }
     }
 
-    fn touch(&self, packet: &Packet, now: u64) {
+    fn touch(&self, packet: &Packet, bits: Seen, now: u64) {
         // Plain stores where nothing changes would still bounce the cache line.
         if self.last_ms.load(Relaxed) != now {
             self.last_ms.store(now, Relaxed);
@@ -52,7 +53,6 @@ impl Flow {
             self.last_data_ms.store(now, Relaxed);
         }
         let seen = Seen(self.seen.load(Relaxed));
-        let bits = Seen::of(packet);
         if seen.restarts(packet) {
             self.seen.store(bits.0, Relaxed);
         } else if seen.merge(bits) != seen {
@@ -84,29 +84,37 @@ impl Flow {
 }
 
 /// Notes a packet of a flow, making the flow's record if there is room.
-/// Context: softirq or process, RCU held by the hook.
-pub(crate) fn note(state: &State, engine: u32, hot: &Hot, packet: &Packet) {
-    let guard = rcu::read_lock();
-    let key = packet.key.words();
+/// Context: softirq or process, in the RCU read side that `guard` proves.
+pub(crate) fn note(state: &State, engine: u32, guard: &impl ReadSide, packet: &Packet) {
+    let (key, forward) = packet.flow();
+    let seen = Seen::of(packet, forward);
     let now = now_ms();
-    if let Some(flow) = state.flows.find(&guard, key) {
-        flow.touch(packet, now);
-        return;
+    match state.flows.find(guard, key.words()) {
+        Some(flow) => flow.touch(packet, seen, now),
+        None => make(state, engine, packet, &key, seen, now),
     }
-    if flow::admit(&hot.limits, u64::from(state.flows.len()), packet) != flow::Admit::Track {
+}
+
+/// The record of a flow met for the first time.
+#[cold]
+fn make(state: &State, engine: u32, packet: &Packet, key: &FlowKey, seen: Seen, now: u64) {
+    let Some(limits) = state.engines().get(engine as usize).map(|e| e.hot().limits) else {
+        return;
+    };
+    if flow::admit(&limits, u64::from(state.flows.len()), packet) != flow::Admit::Track {
         state.count(engine, Event::OverLimitPassed);
         return;
     }
     // Counted first and taken back on failure: the other way round the reaper
     // could count a flow down before it was counted up.
-    gauge(state, engine, packet.family(), packet.key.proto(), true);
+    gauge(state, engine, packet.family(), packet.proto, true);
     if state
         .flows
-        .insert(key, Flow::new(engine, packet, now))
+        .insert(key.words(), Flow::new(engine, packet, seen, now))
         .is_err()
     {
         // No memory, or another CPU was first: either way nothing to keep.
-        gauge(state, engine, packet.family(), packet.key.proto(), false);
+        gauge(state, engine, packet.family(), packet.proto, false);
     }
 }
 

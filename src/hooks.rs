@@ -9,10 +9,9 @@
 use crate::adoption;
 use crate::congestion::{self, Adoption};
 use crate::flows;
-use crate::model::classify::{self, Packet, TcpFlags, Transport, HEADERS};
+use crate::model::classify::{self, Packet, Skip, TcpFlags, Transport, HEADERS};
 use crate::model::copies::{synack_timeout_ms, Segment, LEAST_LOSS_Q16};
 use crate::model::flow::wire_len;
-use crate::model::settings::Hot;
 use crate::model::stats::{Counter, Event, Metric};
 use crate::model::units;
 use crate::state::{Engine, State, STATE};
@@ -20,7 +19,6 @@ use crate::sys::net_device::Device;
 use crate::sys::netfilter::{Family, Hooks, LocalOut};
 use crate::sys::skb;
 use crate::sys::tcp::Socket;
-use kernel::sync::rcu;
 
 /// The one set of hooks.
 pub(crate) struct Engines;
@@ -30,34 +28,32 @@ struct Met<'a> {
     state: &'a State,
     number: u32,
     engine: &'a Engine,
-    hot: Hot,
     packet: Packet,
     wire: u64,
 }
 
 impl<'a> Met<'a> {
     /// `None` when the packet is none of the engine's business.
-    fn new(
-        guard: &'a rcu::Guard,
-        family: Family,
-        device: &Device<'_>,
-        raw: &skb::Packet<'_>,
-    ) -> Option<Self> {
-        let state = STATE.get(guard)?;
+    #[inline(always)]
+    fn new(family: Family, device: &Device<'_>, raw: &'a skb::Packet<'_>) -> Option<Self> {
+        let state = STATE.get(raw)?;
         let (number, engine) = state.current()?;
         if !engine.attached.contains(device.index()) {
             return None;
         }
-        let hot = engine.hot();
-        if !hot.handles(units_family(family)) {
+        let scope = engine.scope();
+        if !scope.handles(units_family(family)) {
             return None;
         }
-        let mut head = [0u8; HEADERS];
-        let Ok(packet) = classify::parse(raw.head(&mut head), raw.len()) else {
+        let parsed = match classify::parse(raw.linear(HEADERS), raw.len()) {
+            Err(Skip::Truncated) => parse_scattered(raw),
+            parsed => parsed,
+        };
+        let Ok(packet) = parsed else {
             state.count(number, Event::UnclassifiedPackets);
             return None;
         };
-        if hot.tcp_only && !flows::is_tcp(&packet) {
+        if scope.tcp_only && !flows::is_tcp(&packet) {
             return None;
         }
         let segments = u16::try_from(raw.segments()).unwrap_or(u16::MAX);
@@ -65,7 +61,6 @@ impl<'a> Met<'a> {
             state,
             number,
             engine,
-            hot,
             packet,
             wire: wire_len(&packet, segments),
         })
@@ -77,10 +72,12 @@ impl<'a> Met<'a> {
     }
 
     /// Takes the socket over if the settings and the peer's place allow it.
+    #[cold]
     fn adopt(&self, out: &Device<'_>, socket: &mut Socket<'_>) {
+        let hot = self.engine.hot();
         let onlink = self.peer_is_onlink(out);
         let rule = self.engine.settings.rule_for(self.packet.dest);
-        if !rule.unwrap_or(self.hot.subnet_acc || !onlink) {
+        if !rule.unwrap_or(hot.subnet_acc || !onlink) {
             return;
         }
         let adoption = Adoption {
@@ -89,26 +86,27 @@ impl<'a> Met<'a> {
             family: self.packet.family(),
             peer: self.packet.dest,
             initial_cwnd: if onlink {
-                self.hot.initial_cwnd_lan
+                hot.initial_cwnd_lan
             } else {
-                self.hot.initial_cwnd_wan
+                hot.initial_cwnd_wan
             },
         };
-        adoption::adopt(self.state, &self.hot, socket, adoption);
+        adoption::adopt(self.state, &hot, socket, adoption);
     }
 
     /// A SYN-ACK on a path that loses: it is sent twice, and again before the usual second is over.
     fn answer(&self, sending: &LocalOut<'_>) {
-        if !self.hot.tcp_acc || !sending.is_first_synack() {
+        if !self.engine.accelerates() || !sending.is_first_synack() {
             return;
         }
+        let hot = self.engine.hot();
         let known = self.state.paths.find(self.packet.dest).unwrap_or_default();
         let lossy = known.loss_q16 >= LEAST_LOSS_Q16;
         let rtt_us = if lossy { known.base_rtt_us } else { 0 };
-        if let Some(ms) = synack_timeout_ms(self.hot.syn_retran_ms, rtt_us) {
+        if let Some(ms) = synack_timeout_ms(hot.syn_retran_ms, rtt_us) {
             sending.hasten_synack(ms);
         }
-        if self.hot.copies && lossy && sending.send_copy() {
+        if hot.copies && lossy && sending.send_copy() {
             self.state.count(self.number, Event::CopiedPackets);
         }
     }
@@ -130,8 +128,9 @@ impl Hooks for Engines {
         if sending.is_copy() {
             return;
         }
-        let guard = rcu::read_lock();
-        let Some(met) = Met::new(&guard, family, out, sending.packet()) else {
+        // A second borrow of the packet, because `sending` lends its own to the socket.
+        let raw = sending.reading();
+        let Some(met) = Met::new(family, out, &raw) else {
             return;
         };
         let packet = &met.packet;
@@ -150,11 +149,13 @@ impl Hooks for Engines {
         if packet.payload == 0 || !is_again {
             met.count(Metric::LanInBytes);
         }
-        if !met.hot.tcp_acc {
+        if !met.engine.accelerates() {
             return;
         }
-        if let (true, Some(ms)) = (flags.opens(), synack_timeout_ms(met.hot.syn_retran_ms, 0)) {
-            socket.hasten_syn(ms);
+        if flags.opens() {
+            if let Some(ms) = synack_timeout_ms(met.engine.hot().syn_retran_ms, 0) {
+                socket.hasten_syn(ms);
+            }
         }
         if !congestion::control().controls(&socket) {
             if !socket.can_send() {
@@ -171,8 +172,11 @@ impl Hooks for Engines {
             is_last: socket.write_seq().wrapping_sub(end) <= 1,
             is_drained: socket.write_seq().wrapping_sub(socket.snd_nxt()) <= 1,
         };
+        if !segment.is_tail() {
+            return;
+        }
         let sent = socket.bytes_sent();
-        let wanted = met.hot.copies
+        let wanted = met.engine.hot().copies
             && congestion::control()
                 .with(&mut socket, |flow| flow.wants_copy(segment, sent))
                 .unwrap_or(false);
@@ -187,8 +191,7 @@ impl Hooks for Engines {
     }
 
     fn post_routing(&self, family: Family, out: &Device<'_>, raw: &skb::Packet<'_>) {
-        let guard = rcu::read_lock();
-        let Some(met) = Met::new(&guard, family, out, raw) else {
+        let Some(met) = Met::new(family, out, raw) else {
             return;
         };
         met.count(Metric::WanOutBytes);
@@ -196,18 +199,24 @@ impl Hooks for Engines {
             // Forwarded: what came from the LAN side is just what leaves.
             met.count(Metric::LanInBytes);
         }
-        flows::note(met.state, met.number, &met.hot, &met.packet);
+        flows::note(met.state, met.number, raw, &met.packet);
     }
 
     fn pre_routing(&self, family: Family, dev: &Device<'_>, raw: &skb::Packet<'_>) {
-        let guard = rcu::read_lock();
-        let Some(met) = Met::new(&guard, family, dev, raw) else {
+        let Some(met) = Met::new(family, dev, raw) else {
             return;
         };
         met.count(Metric::WanInBytes);
         met.count(Metric::LanOutBytes);
-        flows::note(met.state, met.number, &met.hot, &met.packet);
+        flows::note(met.state, met.number, raw, &met.packet);
     }
+}
+
+/// Classifies a packet whose headers do not lie in one piece.
+#[cold]
+fn parse_scattered(raw: &skb::Packet<'_>) -> Result<Packet, Skip> {
+    let mut head = [0u8; HEADERS];
+    classify::parse(raw.head(&mut head), raw.len())
 }
 
 const fn units_family(family: Family) -> units::Family {

@@ -16,7 +16,7 @@
 
 use crate::flows::Flow;
 use crate::interfaces::{Attached, Interfaces};
-use crate::model::settings::{Hot, Key};
+use crate::model::settings::{Hot, Key, Scope};
 use crate::model::stats::{Counter, Event, Metric, COUNTERS};
 use crate::model::units::Family;
 use crate::paths::Paths;
@@ -76,7 +76,12 @@ impl Engine {
         })
     }
 
-    /// The settings of the packet path. Context: any.
+    /// Which packets are looked at. Context: any.
+    pub(crate) fn scope(&self) -> Scope {
+        Scope::read(|key| self.settings.get(key))
+    }
+
+    /// The other settings of the packet path. Context: any.
     pub(crate) fn hot(&self) -> Hot {
         Hot::read(|key| self.settings.get(key))
     }
@@ -116,6 +121,9 @@ impl State {
 
     /// The engine of the CPU this runs on, and its number.
     pub(crate) fn current(&self) -> Option<(u32, &Engine)> {
+        if let [only] = self.engines.as_slice() {
+            return Some((0, only));
+        }
         // Never zero: `new` makes at least one.
         let count = u32::try_from(self.engines.len()).ok()?;
         let number = percpu::current_cpu().checked_rem(count)?;

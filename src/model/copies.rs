@@ -37,6 +37,18 @@ pub struct Segment {
     pub is_drained: bool,
 }
 
+impl Segment {
+    /// Whether it is the end of what the application has given, so that nothing follows whose arrival would tell of its loss:
+    /// only such segments are ever sent twice.
+    pub fn is_tail(&self) -> bool {
+        if self.is_again {
+            self.is_drained
+        } else {
+            self.is_last
+        }
+    }
+}
+
 /// What a connection has spent on copies.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Budget {
@@ -46,13 +58,8 @@ pub struct Budget {
 impl Budget {
     /// Whether `segment` is to be sent twice, with `loss_q16` known and `sent` bytes sent so far. Counts it if so.
     pub fn spend(&mut self, segment: Segment, loss_q16: u32, sent: u64) -> bool {
-        let tail = if segment.is_again {
-            segment.is_drained
-        } else {
-            segment.is_last
-        };
         let speaks = segment.payload != 0 || segment.is_fin;
-        if !tail || !speaks || loss_q16 < LEAST_LOSS_Q16 {
+        if !segment.is_tail() || !speaks || loss_q16 < LEAST_LOSS_Q16 {
             return false;
         }
         let copied = self.copied.saturating_add(u64::from(segment.payload));

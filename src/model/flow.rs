@@ -42,9 +42,10 @@ impl Seen {
     const FIN_BACKWARD: u32 = 1 << 3;
     const RESET: u32 = 1 << 4;
 
-    /// The bits that `packet` sets, to be merged into those of its flow.
-    pub fn of(packet: &Packet) -> Self {
-        let (here, fin) = if packet.forward {
+    /// The bits that `packet` sets, to be merged into those of its flow. `forward` is the direction that
+    /// [`Packet::flow`] gives it.
+    pub fn of(packet: &Packet, forward: bool) -> Self {
+        let (here, fin) = if forward {
             (Self::FORWARD, Self::FIN_FORWARD)
         } else {
             (Self::BACKWARD, Self::FIN_BACKWARD)

@@ -10,7 +10,7 @@ use crate::model::units::{Addr, Family};
 use core::pin::Pin;
 use kernel::new_mutex;
 use kernel::prelude::*;
-use kernel::sync::atomic::{Atomic, Relaxed};
+use kernel::sync::atomic::{Acquire, Atomic, Relaxed, Release};
 use kernel::sync::Mutex;
 
 type Texts = [KVec<u8>; TEXTS];
@@ -22,6 +22,8 @@ type Texts = [KVec<u8>; TEXTS];
 /// The lists of networks are also kept in a form that is searched without a lock.
 pub(crate) struct Settings {
     scalars: [Atomic<u64>; SCALARS],
+    /// How often a number has changed.
+    changes: Atomic<u32>,
     texts: Pin<KBox<Mutex<Texts>>>,
     bypass: Rules,
     lan_v4: Rules,
@@ -33,6 +35,7 @@ impl Settings {
     pub(crate) fn new() -> Result<Self> {
         let settings = Settings {
             scalars: [const { Atomic::new(0) }; SCALARS],
+            changes: Atomic::new(0),
             texts: KBox::pin_init(
                 new_mutex!([const { KVec::new() }; TEXTS], "appex::Settings::texts"),
                 GFP_KERNEL,
@@ -58,9 +61,21 @@ impl Settings {
     /// Changes a number and tells whether it was another before. Context: any; the caller sees to
     /// it that the value was checked.
     pub(super) fn set(&self, key: Key, value: u64) -> bool {
-        self.scalars
+        let changed = self
+            .scalars
             .get(key.index())
-            .is_some_and(|slot| slot.xchg(value, Relaxed) != value)
+            .is_some_and(|slot| slot.xchg(value, Relaxed) != value);
+        if changed {
+            // ORDERING: Pairs with the acquire in `changes`: who sees the count sees the value.
+            self.changes.fetch_add(1, Release);
+        }
+        changed
+    }
+
+    /// How often a number has changed, wrapping. Who keeps copies of numbers reads them again, after this,
+    /// when it is another than it was. Context: any.
+    pub(crate) fn changes(&self) -> u32 {
+        self.changes.load(Acquire)
     }
 
     /// Gives a text to `read`, which may sleep for memory but must not take a lock.

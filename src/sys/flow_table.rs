@@ -6,6 +6,7 @@
 //! C header: `include/linux/rhashtable.h`.
 
 use super::bindings as c;
+use super::published::ReadSide;
 use core::marker::PhantomData;
 use core::mem::offset_of;
 use core::pin::Pin;
@@ -14,7 +15,6 @@ use kernel::alloc::flags::__GFP_NOWARN;
 use kernel::error::to_result;
 use kernel::ffi;
 use kernel::prelude::*;
-use kernel::sync::rcu;
 use kernel::types::Opaque;
 
 /// A key, compared and hashed as memory.
@@ -52,7 +52,7 @@ impl<T: Send + Sync + 'static> Table<T> {
     }
 
     /// Looks a flow up; it stays valid for the RCU read side.
-    pub(crate) fn find<'g>(&'g self, _guard: &'g rcu::Guard, key: &Key) -> Option<&'g T> {
+    pub(crate) fn find<'g>(&'g self, _guard: &'g impl ReadSide, key: &Key) -> Option<&'g T> {
         // SAFETY: Initialised by `new`; the read side is held; the key is read.
         let node = unsafe { c::appex_flows_find(self.table.get(), key.as_ptr()) };
         if node.is_null() {

@@ -55,6 +55,11 @@ impl<'a> LocalOut<'a> {
         &self.packet
     }
 
+    /// The packet once more, to be looked at while a socket is borrowed.
+    pub(crate) fn reading(&self) -> Packet<'a> {
+        self.packet.again()
+    }
+
     /// Whether this is a copy made by [`LocalOut::send_copy`].
     pub(crate) fn is_copy(&self) -> bool {
         // SAFETY: No requirement.

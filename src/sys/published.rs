@@ -9,6 +9,16 @@ use kernel::prelude::*;
 use kernel::sync::atomic::{Acquire, Atomic, Relaxed, Release};
 use kernel::sync::{rcu, Arc, ArcBorrow};
 
+/// What proves that an RCU read side is held.
+///
+/// # Safety
+///
+/// While a value of the type can be borrowed, this context is in an RCU read side.
+pub(crate) unsafe trait ReadSide {}
+
+// SAFETY: A guard is in the read side from its making to its end.
+unsafe impl ReadSide for rcu::Guard {}
+
 /// Holds nothing, or a shared value between [`Published::publish`] and the end
 /// of the [`Publication`].
 ///
@@ -37,7 +47,7 @@ impl<T: Send + Sync + 'static> Published<T> {
     }
 
     /// The value, for as long as the RCU read side lasts. Context: any.
-    pub(crate) fn get<'g>(&self, _guard: &'g rcu::Guard) -> Option<&'g T> {
+    pub(crate) fn get<'g>(&self, _guard: &'g impl ReadSide) -> Option<&'g T> {
         // SAFETY: By the type invariant a non-null value stays alive for this read side.
         unsafe { self.raw().as_ref() }
     }

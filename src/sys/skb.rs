@@ -5,6 +5,7 @@
 //! C header: `include/linux/skbuff.h`.
 
 use super::bindings as c;
+use super::published::ReadSide;
 use super::tcp::Socket;
 use core::marker::PhantomData;
 
@@ -12,20 +13,33 @@ use core::marker::PhantomData;
 ///
 /// # Invariants
 ///
-/// `skb` is valid during `'a`.
+/// `skb` is valid during `'a`, and `'a` lies in an RCU read side.
 pub(crate) struct Packet<'a> {
     skb: *mut c::sk_buff,
     _hook: PhantomData<&'a c::sk_buff>,
 }
 
+// SAFETY: By the type invariant a packet only lives in an RCU read side.
+unsafe impl ReadSide for Packet<'_> {}
+
 impl<'a> Packet<'a> {
     /// # Safety
     ///
-    /// `skb` must be valid during `'a`, with its data at the network header.
+    /// `skb` must be valid during `'a`, with its data at the network header, and an RCU read side
+    /// must last as long.
     pub(in crate::sys) unsafe fn from_raw(skb: *mut c::sk_buff) -> Self {
         // INVARIANT: Promised by the caller.
         Packet {
             skb,
+            _hook: PhantomData,
+        }
+    }
+
+    /// The same packet, for the same time.
+    pub(in crate::sys) fn again(&self) -> Packet<'a> {
+        // INVARIANT: As this one.
+        Packet {
+            skb: self.skb,
             _hook: PhantomData,
         }
     }
@@ -48,6 +62,18 @@ impl<'a> Packet<'a> {
     pub(crate) fn was_received(&self) -> bool {
         // SAFETY: Valid by the type invariant.
         unsafe { c::appex_skb_iif(self.skb) != 0 }
+    }
+
+    /// The packet's first bytes as far as they lie in one piece, at most `most`. The headers of what TCP
+    /// sends do, and those of what drivers hand up mostly.
+    pub(crate) fn linear(&self, most: usize) -> &[u8] {
+        // SAFETY: Valid by the type invariant.
+        let (data, len, paged) =
+            unsafe { ((*self.skb).data, (*self.skb).len, (*self.skb).data_len) };
+        let linear = len.saturating_sub(paged) as usize;
+        // SAFETY: `len - data_len` bytes are at `data`. During a hook's call nobody else writes to
+        // them: other users of the same bytes (clones) must copy before they write.
+        unsafe { core::slice::from_raw_parts(data, linear.min(most)) }
     }
 
     /// Copies the first bytes of the packet, as many as there are; returns the

@@ -11,7 +11,7 @@
 //! If the queue stands all the same, the others fill whatever buffer there is. Nobody shares with them by yielding: what was
 //! given up is taken back, and their queue is ignored for a while.
 
-use super::math::mul_div;
+use super::math::{low32, mul_div};
 use super::rounds::{Kind, Round};
 use super::types::{Ack, Settings};
 use super::zeta::{Zeta, IGNORE_QUEUE_ROUNDS};
@@ -31,11 +31,11 @@ const STEP_SHARE: u64 = 2;
 const DOWN_SHARE: u64 = 4;
 const UP_SHARE: u64 = 8;
 
-/// Time that the sign of others is good for, microseconds: several cycles of probing on a long path.
-const CROWD_US: u64 = 30_000_000;
+/// Time that the sign of others is good for, milliseconds: several cycles of probing on a long path.
+const CROWD_MS: u32 = 30_000;
 
-/// Time within which two large queues confirm each other, microseconds.
-const PRESSED_US: u64 = 10_000_000;
+/// Time within which two large queues confirm each other, milliseconds.
+const PRESSED_MS: u32 = 10_000;
 
 /// Least queue that is large, microseconds: on a short path timers and bursts make smaller ones.
 const LARGE_US: u32 = 4_000;
@@ -52,40 +52,73 @@ const FILLER_ROUNDS: u8 = 20;
 /// others had left in a drain.
 const HUMBLE_PROBES: u8 = 30;
 
-/// What is known of others at the bottleneck.
+/// Who shares the bottleneck, as far as is known.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+enum Others {
+    #[default]
+    None,
+    /// Flows that yield to a queue as we do.
+    Ours,
+    /// Flows that fill the buffer.
+    Fillers,
+}
+
+/// What is known of others at the bottleneck. Times are milliseconds and wrap.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Crowd {
-    /// Others of our kind are believed in until then.
-    until_us: u64,
-    /// Others that fill the buffer are believed in until then.
-    filler_until_us: u64,
-    /// Last time that others made a large queue.
-    pressed_us: u64,
-    /// Capacity before the queue stood, bytes per second, and the rounds since.
-    before: u64,
+    others: Others,
+    /// The others are believed in until then.
+    until_ms: u32,
+    /// Last of the signs that need to be confirmed, if any.
+    pressed_ms: u32,
+    pressed: bool,
+    /// Capacity before the queue stood, kilobytes per second, and the rounds since.
+    before_kb: u32,
     full_rounds: u8,
     humble_probes: u8,
 }
 
+fn ms(now_us: u64) -> u32 {
+    // CAST: Wraps.
+    (now_us / 1_000) as u32
+}
+
+/// True if `end` is yet to come.
+fn is_ahead(end_ms: u32, now_us: u64) -> bool {
+    // CAST: Differences of wrapping times are signed.
+    end_ms.wrapping_sub(ms(now_us)) as i32 > 0
+}
+
 impl Crowd {
+    fn believe(&mut self, others: Others, now_us: u64) {
+        self.others = others;
+        self.until_ms = ms(now_us).wrapping_add(CROWD_MS);
+    }
+
+    fn are(&self, others: Others, now_us: u64) -> bool {
+        self.others == others && is_ahead(self.until_ms, now_us)
+    }
+
     /// Whether flows of our kind share the bottleneck.
     pub(super) fn is_on(&self, now_us: u64) -> bool {
-        now_us < self.until_us
+        self.are(Others::Ours, now_us)
     }
 
     /// A drain did not empty the queue. Returns whether that is to be answered by sharing.
     pub(super) fn met(&mut self, now_us: u64) -> bool {
-        let fair = now_us >= self.filler_until_us;
+        let fair = !self.are(Others::Fillers, now_us);
         if fair {
-            self.until_us = now_us.saturating_add(CROWD_US);
+            self.believe(Others::Ours, now_us);
         }
         fair
     }
 
-    /// A large queue stood while this flow sent no more than its part. Twice is no accident.
+    /// A large queue stood while this flow sent no more than its part, or a probe got more while packets waited. Twice is no
+    /// accident.
     pub(super) fn pressed(&mut self, now_us: u64) {
-        let again = now_us < self.pressed_us.saturating_add(PRESSED_US);
-        self.pressed_us = now_us;
+        let again = self.pressed && is_ahead(self.pressed_ms.wrapping_add(PRESSED_MS), now_us);
+        self.pressed = true;
+        self.pressed_ms = ms(now_us);
         if again {
             self.met(now_us);
         }
@@ -129,16 +162,13 @@ impl Zeta {
             return;
         }
         if self.crowd.full_rounds == 0 {
-            self.crowd.before = self.path.capacity.get();
+            self.crowd.before_kb = low32(self.path.capacity.get() / 1_000);
         }
         self.crowd.full_rounds = self.crowd.full_rounds.saturating_add(1);
         if self.crowd.full_rounds > FILLER_ROUNDS {
-            self.path.capacity.raise(self.crowd.before);
-            self.crowd = Crowd {
-                filler_until_us: ack.now_us.saturating_add(CROWD_US),
-                ..self.crowd
-            };
-            self.crowd.until_us = 0;
+            let before = u64::from(self.crowd.before_kb).saturating_mul(1_000);
+            self.path.capacity.raise(before);
+            self.crowd.believe(Others::Fillers, ack.now_us);
             self.ignore_queue = IGNORE_QUEUE_ROUNDS;
             self.cruise(ack.now_us);
         }

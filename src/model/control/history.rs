@@ -44,6 +44,15 @@ impl History {
         self.len = self.len.saturating_add(1).min(MARKS as u8);
     }
 
+    /// The mark that `back` others have followed.
+    fn mark(&self, back: u8) -> Option<Mark> {
+        let index = usize::from(self.head)
+            .saturating_add(MARKS)
+            .saturating_sub(usize::from(back))
+            % MARKS;
+        self.marks.get(index).copied()
+    }
+
     /// Forgets everything: the loss counter jumped for a reason that is not loss (a timeout marks all in flight).
     pub(super) fn clear(&mut self) {
         self.len = 0;
@@ -63,12 +72,13 @@ impl History {
             delivered: delivered_now,
             lost: lost_now,
         };
-        for back in 0..usize::from(self.len) {
-            let index = usize::from(self.head)
-                .saturating_add(MARKS)
-                .saturating_sub(back)
-                % MARKS;
-            let mark = *self.marks.get(index)?;
+        // A clean path need not be walked: nothing was lost since the oldest mark.
+        let oldest = self.mark(self.len.checked_sub(1)?)?;
+        if oldest.lost == lost_now && not_after(oldest.delivered, delivered) {
+            return Some(0);
+        }
+        for back in 0..self.len {
+            let mark = self.mark(back)?;
             if not_after(mark.delivered, delivered) {
                 let span = later.delivered.wrapping_sub(mark.delivered);
                 let into = delivered.wrapping_sub(mark.delivered).min(span);

@@ -63,6 +63,9 @@ pub(super) struct LossSplit {
     pub(super) dispersion: Dispersion,
     /// Packets of `low` that are not the connection's own.
     seeded: u32,
+    /// The random rate that both tallies come to, q16. Kept, because it is asked for several times per ACK and packet, and
+    /// the tallies change once a round.
+    random_q16: u32,
 }
 
 impl LossSplit {
@@ -72,6 +75,7 @@ impl LossSplit {
             cruise: Tally::default(),
             dispersion: Dispersion::new(),
             seeded: 0,
+            random_q16: 0,
         }
     }
 
@@ -81,6 +85,7 @@ impl LossSplit {
         let lost = u64::from(loss_q16).saturating_mul(u64::from(SEED_PACKETS)) >> 16;
         split.low.add(low32(lost), SEED_PACKETS);
         split.seeded = SEED_PACKETS;
+        split.renew();
         split
     }
 
@@ -120,7 +125,12 @@ impl LossSplit {
 
     /// Random loss rate, q16.
     pub(super) fn random(&self) -> u32 {
-        self.unbounded().min(RANDOM_MAX_Q16)
+        self.random_q16
+    }
+
+    /// Works the random rate out again, after each change of a tally.
+    fn renew(&mut self) {
+        self.random_q16 = self.unbounded().min(RANDOM_MAX_Q16);
     }
 
     fn unbounded(&self) -> u32 {
@@ -196,12 +206,14 @@ impl LossSplit {
     /// Adds a round sent below capacity.
     pub(super) fn add_low(&mut self, lost: u32, total: u32) {
         self.low.add(lost, total);
+        self.renew();
     }
 
     /// Adds a round sent at the estimated capacity.
     pub(super) fn add_cruise(&mut self, lost: u32, total: u32) {
         self.dispersion.add_cruise(lost, total);
         self.cruise.add(lost, total);
+        self.renew();
     }
 
     /// The random rate has changed: forget what was before this round sent below capacity.
@@ -210,6 +222,7 @@ impl LossSplit {
         self.cruise = Tally::default();
         self.low.add(lost, total);
         self.cruise.add(lost, total);
+        self.renew();
     }
 
     /// A burst of `lost` packets came while `total` were sent at a rate that the path takes.
@@ -217,10 +230,12 @@ impl LossSplit {
         self.low.add(lost, total);
         self.cruise.add(lost, total);
         self.dispersion.add_burst(lost);
+        self.renew();
     }
 
     /// Loss while cruising was our own doing: forget it.
     pub(super) fn discard_cruise(&mut self) {
         self.cruise = self.low;
+        self.renew();
     }
 }

@@ -9,16 +9,16 @@ use super::zeta::{Zeta, MIN_CWND};
 
 /// Window gain. Pacing keeps the queue small; the window only bounds the damage when the model is wrong, so it must not bind
 /// while ACKs are delayed or aggregated.
-const CWND_GAIN_Q8: u32 = 2 * Q8;
+pub(super) const CWND_GAIN_Q8: u16 = (2 * Q8) as u16; // CAST: small, as those below.
 
 /// Window gain in conservative mode: at most a quarter of a round trip of queue.
-const CWND_GAIN_CONSERV_Q8: u32 = Q8 + Q8 / 4;
+const CWND_GAIN_CONSERV_Q8: u16 = (Q8 + Q8 / 4) as u16;
 
 /// Window gain in the high conservative mode: at most an eighth.
-const CWND_GAIN_HIGH_CONSERV_Q8: u32 = Q8 + Q8 / 8;
+const CWND_GAIN_HIGH_CONSERV_Q8: u16 = (Q8 + Q8 / 8) as u16;
 
 /// Window gain in maximum-transmit mode: two round trips of queue may be ours.
-const CWND_GAIN_MAX_Q8: u32 = 3 * Q8;
+const CWND_GAIN_MAX_Q8: u16 = (3 * Q8) as u16;
 
 /// Window up to which a start may triple: beyond it a wrong guess costs more than the round trip it saves, and receivers' first
 /// windows end here anyway.
@@ -60,7 +60,7 @@ impl Zeta {
         let (steps, gain_q8) = if fast {
             (2, FAST_GAIN_Q8)
         } else {
-            (1, self.cwnd_gain_q8)
+            (1, u32::from(self.cwnd_gain_q8))
         };
         let target = self.window_target(ack, gain_q8);
         let resolved = ack.acked_sacked.saturating_add(ack.losses);

@@ -125,7 +125,7 @@ pub struct Control {
     pub rto_min_us: Option<u32>,
 }
 
-/// Settings of the owner, read on every call so that a change takes effect on live connections.
+/// Settings of the owner, given with every call so that a change takes effect on live connections.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
     /// First window, packets.
@@ -134,7 +134,8 @@ pub struct Settings {
     pub track_random_loss: bool,
     /// Conservative mode (`conservMode`): smaller window.
     pub conserv_mode: bool,
-    /// More of it (`highcsv`, a bit of `tcpFlags`): smaller and rarer probes, half the compensation; without `conserv_mode` nothing.
+    /// More of it (`highcsv`, a bit of `tcpFlags`): smaller and rarer probes;
+    /// without `conserv_mode` nothing.
     pub high_conserv: bool,
     /// Maximum-transmit mode (`maxTxEnable`): larger window and probes, no back-off for queue delay.
     pub max_tx: bool,

@@ -15,6 +15,7 @@
 use super::aftermath::Aftermath;
 use super::crowd::Crowd;
 use super::math::{low32, mul_div, rate, Q8};
+use super::output::CWND_GAIN_Q8;
 use super::path::{Observation, Path};
 use super::phase::{Phase, Tally, REGROWTH_GAIN_Q8, STARTUP_GAIN_Q8};
 use super::probe::Schedule;
@@ -60,7 +61,7 @@ pub struct Zeta {
     /// Excess loss until then confirms an earlier one.
     pub(super) suspect_until_us: u64,
     pub(super) pacing_gain_q8: u32,
-    pub(super) cwnd_gain_q8: u32,
+    pub(super) cwnd_gain_q8: u16,
 }
 
 impl Zeta {
@@ -93,7 +94,7 @@ impl Zeta {
             overrun_end: None,
             suspect_until_us: 0,
             pacing_gain_q8: STARTUP_GAIN_Q8,
-            cwnd_gain_q8: 2 * Q8,
+            cwnd_gain_q8: CWND_GAIN_Q8,
         }
     }
 
@@ -165,7 +166,7 @@ impl Zeta {
             bw_bytes_per_s: self.path.capacity.get(),
             base_rtt_us: self.path.rtt.base().unwrap_or(0),
             pacing_gain_q8: self.pacing_gain_q8,
-            cwnd_gain_q8: self.cwnd_gain_q8,
+            cwnd_gain_q8: u32::from(self.cwnd_gain_q8),
             mode: match self.phase {
                 Phase::Startup { .. } | Phase::Settle { .. } => Mode::Startup,
                 Phase::Drain { .. } => Mode::Drain,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 use super::*;
-use crate::model::classify::{Endpoint, FlowKey, UDP};
+use crate::model::classify::UDP;
 
 const SHORT: Millis = Millis(30_000);
 const LIMITS: SessionLimits = SessionLimits {
@@ -10,13 +10,10 @@ const LIMITS: SessionLimits = SessionLimits {
     bypass: true,
 };
 
-fn packet(forward: bool, flags: u8, payload: u32) -> Packet {
-    let end = |port| Endpoint { addr: 1, port };
-    let (key, _) = FlowKey::new(Family::V4, TCP, end(1), end(2));
+fn packet(flags: u8, payload: u32) -> Packet {
     let addr = Addr::v4([192, 0, 2, 1]);
     Packet {
-        key,
-        forward,
+        proto: TCP,
         source: addr,
         dest: addr,
         source_port: 1,
@@ -39,7 +36,7 @@ const RST: u8 = 0x04;
 fn after(packets: &[(bool, u8)]) -> Seen {
     packets
         .iter()
-        .map(|(forward, flags)| Seen::of(&packet(*forward, *flags, 0)))
+        .map(|(forward, flags)| Seen::of(&packet(*flags, 0), *forward))
         .fold(Seen::default(), Seen::merge)
 }
 
@@ -110,15 +107,15 @@ fn a_clock_that_steps_back_forgets_nothing() {
 
 #[test]
 fn ports_may_be_used_again_after_the_end_only() {
-    let syn = packet(true, SYN, 0);
+    let syn = packet(SYN, 0);
     assert!(
         !after(&[(true, SYN), (false, SYN_ACK)]).restarts(&syn),
         "a repeated SYN"
     );
     assert!(after(&[(true, SYN), (false, RST)]).restarts(&syn));
     assert!(after(&[(true, FIN_ACK), (false, FIN_ACK)]).restarts(&syn));
-    assert!(!after(&[(true, FIN_ACK), (false, FIN_ACK)]).restarts(&packet(true, ACK, 0)));
-    assert!(!after(&[(true, FIN_ACK), (false, FIN_ACK)]).restarts(&packet(false, SYN_ACK, 0)));
+    assert!(!after(&[(true, FIN_ACK), (false, FIN_ACK)]).restarts(&packet(ACK, 0)));
+    assert!(!after(&[(true, FIN_ACK), (false, FIN_ACK)]).restarts(&packet(SYN_ACK, 0)));
 }
 
 #[test]
@@ -134,23 +131,20 @@ fn over_the_limit_only_new_connections_are_refused() {
         bypass: false,
         ..LIMITS
     };
-    let syn = packet(true, SYN, 0);
+    let syn = packet(SYN, 0);
     assert_eq!(admit(&LIMITS, 9, &syn), Admit::Track);
     assert_eq!(admit(&LIMITS, 10, &syn), Admit::Pass);
     assert_eq!(admit(&refusing, 9, &syn), Admit::Track);
     assert_eq!(admit(&refusing, 10, &syn), Admit::Refuse);
-    assert_eq!(admit(&refusing, 10, &packet(true, ACK, 9)), Admit::Pass);
-    assert_eq!(
-        admit(&refusing, 10, &packet(false, SYN_ACK, 0)),
-        Admit::Pass
-    );
+    assert_eq!(admit(&refusing, 10, &packet(ACK, 9)), Admit::Pass);
+    assert_eq!(admit(&refusing, 10, &packet(SYN_ACK, 0)), Admit::Pass);
     assert!(may_accelerate(&LIMITS, 4));
     assert!(!may_accelerate(&LIMITS, 5));
 }
 
 #[test]
 fn each_segment_repeats_the_headers() {
-    let big = packet(true, ACK, 14_480);
+    let big = packet(ACK, 14_480);
     assert_eq!(wire_len(&big, 0), 14_532);
     assert_eq!(wire_len(&big, 1), 14_532);
     assert_eq!(wire_len(&big, 10), 14_480 + 10 * 52);

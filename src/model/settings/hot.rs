@@ -5,22 +5,48 @@
 use super::{unpack, Key};
 use crate::model::units::Family;
 
-/// The settings of the packet path, read once per packet.
+/// Which packets are looked at: read for each of them. Most need no more settings than these.
 ///
 /// Each is read from its own slot, so a write of one setting is seen at once and as a whole; a
 /// packet that is handled while several are written may see some of the new values.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Hot {
-    /// TCP is accelerated.
-    pub tcp_acc: bool,
-    /// Peers in the same subnet are accelerated too.
-    pub subnet_acc: bool,
+pub struct Scope {
     /// Protocols other than TCP are ignored.
     pub tcp_only: bool,
     /// IPv4 is handled.
     pub v4: bool,
     /// IPv6 is handled.
     pub v6: bool,
+}
+
+impl Scope {
+    /// Reads the slots through `get`.
+    pub fn read(get: impl Fn(Key) -> u64) -> Self {
+        let on = |key| get(key) != 0;
+        Self {
+            tcp_only: on(Key::TcpOnly),
+            v4: !on(Key::Ipv6Only),
+            v6: !on(Key::Ipv4Only),
+        }
+    }
+
+    /// Whether packets of `family` are handled.
+    pub const fn handles(&self, family: Family) -> bool {
+        match family {
+            Family::V4 => self.v4,
+            Family::V6 => self.v6,
+        }
+    }
+}
+
+/// The settings of the packet path that a few packets need: the first of a flow, those that open a
+/// connection or end a response. Read as [`Scope`] is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Hot {
+    /// TCP is accelerated.
+    pub tcp_acc: bool,
+    /// Peers in the same subnet are accelerated too.
+    pub subnet_acc: bool,
     /// First congestion window towards WAN peers, in packets.
     pub initial_cwnd_wan: u32,
     /// First congestion window towards LAN peers, in packets.
@@ -54,9 +80,6 @@ impl Hot {
         Self {
             tcp_acc: on(Key::TcpAccEnable),
             subnet_acc: on(Key::SubnetAccEnable),
-            tcp_only: on(Key::TcpOnly),
-            v4: !on(Key::Ipv6Only),
-            v6: !on(Key::Ipv4Only),
             initial_cwnd_wan: small(Key::InitialCwndWan),
             initial_cwnd_lan: small(Key::InitialCwndLan),
             syn_retran_ms: small(Key::SynRetranMs),
@@ -66,14 +89,6 @@ impl Hot {
                 accelerated,
                 bypass: on(Key::BypassOverFlows),
             },
-        }
-    }
-
-    /// Whether packets of `family` are handled.
-    pub const fn handles(&self, family: Family) -> bool {
-        match family {
-            Family::V4 => self.v4,
-            Family::V6 => self.v6,
         }
     }
 }

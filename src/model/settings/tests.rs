@@ -305,7 +305,9 @@ fn the_log_line_names_place_value_and_range() {
 fn the_packet_path_sees_what_was_written() {
     let mut slots: Vec<u64> = defaults().map(|(_, value)| value).collect();
     let hot = Hot::read(|key| slots[key.index()]);
-    assert!(hot.tcp_acc && hot.tcp_only && hot.v4 && hot.v6 && !hot.subnet_acc);
+    let scope = Scope::read(|key| slots[key.index()]);
+    assert!(hot.tcp_acc && !hot.subnet_acc);
+    assert!(scope.tcp_only && scope.v4 && scope.v6);
     assert_eq!((hot.initial_cwnd_wan, hot.initial_cwnd_lan), (22, 1024));
     assert!(hot.limits.bypass);
 
@@ -313,8 +315,9 @@ fn the_packet_path_sees_what_was_written() {
     slots[Key::Engine.index()] = pack(5, 3);
     slots[Key::BypassOverFlows.index()] = 0;
     let hot = Hot::read(|key| slots[key.index()]);
-    assert!(!hot.v4 && hot.v6);
-    assert!(!hot.handles(crate::model::units::Family::V4));
+    let scope = Scope::read(|key| slots[key.index()]);
+    assert!(!scope.v4 && scope.v6);
+    assert!(!scope.handles(crate::model::units::Family::V4));
     assert_eq!(
         hot.limits,
         SessionLimits {
