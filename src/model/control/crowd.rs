@@ -34,7 +34,7 @@ const UP_SHARE: u64 = 8;
 /// Time that the sign of others is good for, milliseconds: several cycles of probing on a long path.
 const CROWD_MS: u32 = 30_000;
 
-/// Time within which two large queues confirm each other, milliseconds.
+/// Time within which two signs of others confirm each other, milliseconds.
 const PRESSED_MS: u32 = 10_000;
 
 /// Least queue that is large, microseconds: on a short path timers and bursts make smaller ones.
@@ -44,8 +44,8 @@ const LARGE_US: u32 = 4_000;
 /// downwards.
 const SCATTER_SHARE: u64 = 16;
 
-/// Rounds with a queue half as long again as the threshold, each of them, after which the others are no flows of ours: those
-/// would have given up nearly all they had.
+/// Rounds with a large queue, less those without, after which the others are no flows of ours: those would have given up nearly
+/// all they had.
 const FILLER_ROUNDS: u8 = 20;
 
 /// Probes after growth that found next to nothing (less than half of what there was) that may not grow again: the room was what
@@ -83,7 +83,8 @@ fn ms(now_us: u64) -> u32 {
     (now_us / 1_000) as u32
 }
 
-/// True if `end` is yet to come.
+/// True if `end_ms` is yet to come. What is older than 24 days may seem so again, for a connection that was idle as long: it then
+/// shares for half a minute for nothing.
 fn is_ahead(end_ms: u32, now_us: u64) -> bool {
     // CAST: Differences of wrapping times are signed.
     end_ms.wrapping_sub(ms(now_us)) as i32 > 0
