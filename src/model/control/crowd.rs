@@ -146,9 +146,16 @@ impl Crowd {
 impl Zeta {
     /// The queue never fell below a quarter of the base round trip during `round`, which no probe of this flow explains.
     pub(super) fn large_queue(&self, round: &Round) -> bool {
-        match (round.min_rtt_us, self.path.rtt.base()) {
-            (Some(rtt), Some(base)) => rtt.saturating_sub(base) > (base / 4).max(LARGE_US),
-            _ => false,
+        let large = (self.path.rtt.base().unwrap_or(0) / 4).max(LARGE_US);
+        self.path
+            .least_queue(round)
+            .is_some_and(|queue| queue > large)
+    }
+
+    /// Something that hints at others, if round trips tell anything.
+    pub(super) fn hint_of_others(&mut self, now_us: u64) {
+        if !self.path.is_blurred() {
+            self.crowd.pressed(now_us);
         }
     }
 
@@ -179,14 +186,14 @@ impl Zeta {
     /// due.
     pub(super) fn balance(&mut self, round: &Round, ack: &Ack, settings: &Settings) -> bool {
         let rtt = &self.path.rtt;
-        let (Some(min), Some(base)) = (round.min_rtt_us, rtt.base()) else {
+        let (Some(least), Some(base)) = (self.path.least_queue(round), rtt.base()) else {
             return false;
         };
         if round.kind != Kind::Cruise || self.path.is_blurred() {
             return false;
         }
         // Jitter lifts the least of a round trip's samples over a base that is the least of many round trips.
-        let queue_us = min.saturating_sub(base).saturating_sub(rtt.noise());
+        let queue_us = least.saturating_sub(rtt.noise());
         let measured = self.path.round_rate(round, ack.mss, settings);
         let known = self.path.capacity.get();
         let rate = measured.min(known.saturating_add(known / SCATTER_SHARE));

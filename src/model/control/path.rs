@@ -247,6 +247,11 @@ impl Path {
         Some(typical.saturating_add(self.reverse.excess()))
     }
 
+    /// What the queue never fell below during `round`, microseconds.
+    pub(super) fn least_queue(&self, round: &Round) -> Option<u32> {
+        Some(round.min_rtt_us?.saturating_sub(self.rtt.base()?))
+    }
+
     /// Round trips say little about the queue: they wander, or the way back has a queue of its own.
     pub(super) fn is_blurred(&self) -> bool {
         self.rtt.is_noisy() || self.reverse.excess() != 0

@@ -64,8 +64,8 @@ impl Zeta {
                 return;
             }
         } else if calm && self.standing_queue(&round) {
-            if self.large_queue(&round) && !self.path.is_blurred() {
-                self.crowd.pressed(ack.now_us);
+            if self.large_queue(&round) {
+                self.hint_of_others(ack.now_us);
             }
             self.busy(&round, ack, settings);
             self.drain();
@@ -182,9 +182,9 @@ impl Zeta {
             self.path.capacity.raise(got);
         }
         self.crowd.probed();
-        if found && seen.loaded && !self.path.is_blurred() {
+        if found && seen.loaded {
             // What a probe gets while packets wait comes from others.
-            self.crowd.pressed(ack.now_us);
+            self.hint_of_others(ack.now_us);
         }
         let blocked = queued && !self.path.rtt.is_noisy();
         if !found || blocked || round.app_limited {

@@ -257,7 +257,7 @@ fn the_smaller_flow_probes_harder() {
     assert_eq!(gains, [320, 320, 320, 288, 280, 280, 280]);
 }
 
-fn start() -> Start {
+pub(super) fn start() -> Start {
     Start {
         now_us: 1_000_000,
         cwnd: 22,
@@ -464,7 +464,7 @@ fn a_remembered_loss_rate_is_believed_unless_it_is_none() {
 }
 
 /// An ordinary ACK.
-fn ack(now_us: u64) -> Ack {
+pub(super) fn ack(now_us: u64) -> Ack {
     Ack {
         now_us,
         rtt_us: Some(100_000),

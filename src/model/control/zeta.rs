@@ -328,10 +328,9 @@ impl Zeta {
 
     /// The queue did not empty during `round`.
     pub(super) fn standing_queue(&self, round: &Round) -> bool {
-        match (round.min_rtt_us, self.path.rtt.base()) {
-            (Some(rtt), Some(base)) => rtt.saturating_sub(base) > self.path.rtt.threshold(),
-            _ => false,
-        }
+        self.path
+            .least_queue(round)
+            .is_some_and(|queue| queue > self.path.rtt.threshold())
     }
 
     /// Whether maximum-transmit mode is on for this connection now.

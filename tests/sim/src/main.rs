@@ -361,12 +361,16 @@ fn limit(case: &Case) -> f64 {
 mod tests {
     use super::*;
 
-    /// Goodput over the limit, and share of packets dropped at the bottleneck.
-    fn outcome(name: &str, seed: u64, settings: Settings) -> (f64, f64) {
-        let case = cases()
+    fn case(name: &str) -> Case {
+        cases()
             .into_iter()
             .find(|c| c.name == name)
-            .expect("known path");
+            .expect("known path")
+    }
+
+    /// Goodput over the limit, and share of packets dropped at the bottleneck.
+    fn outcome(name: &str, seed: u64, settings: Settings) -> (f64, f64) {
+        let case = case(name);
         let o = run(&case, seed, (false, false), settings);
         let limit = limit(&case);
         (o.goodput.iter().sum::<f64>() / limit, o.tail)
@@ -406,10 +410,7 @@ mod tests {
             ("8-flows-1%", 4),
             ("8-flows-at-once", 1),
         ] {
-            let case = cases()
-                .into_iter()
-                .find(|c| c.name == name)
-                .expect("known path");
+            let case = case(name);
             for seed in 1..=seeds {
                 let o = run(&case, seed, (false, false), Settings::default());
                 println!("{name}, seed {seed}: {:.3}, {:.0} ms", o.jain, o.p95_rtt_ms);

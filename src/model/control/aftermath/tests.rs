@@ -5,34 +5,18 @@ use super::*;
 
 fn ack(delivered: u32, lost: u32, in_flight: u32) -> Ack {
     Ack {
-        now_us: 1_000_000,
         rtt_us: Some(50_000),
         delivered,
-        prior_delivered: 0,
-        sample: None,
         acked_sacked: 1,
-        losses: 0,
         lost,
         prior_in_flight: in_flight,
         in_flight,
-        is_app_limited: false,
-        is_retrans: false,
-        is_ack_delayed: false,
         cwnd: 200,
-        cwnd_clamp: u32::MAX,
-        mss: 1448,
         srtt_us: 50_000,
-        rttvar_us: 1_000,
         ca_state: CaState::Recovery,
         is_cwnd_limited: true,
-        snd_wnd_bytes: u32::MAX,
         packets_out: in_flight,
-        reordering: 3,
-        delivered_ce: 0,
-        total_retrans: 0,
-        data_segs_out: 0,
-        max_pacing_rate: u64::MAX,
-        peer_time: None,
+        ..super::super::tests::ack(1_000_000)
     }
 }
 

@@ -10,17 +10,12 @@ const MSS: u32 = 1448;
 
 fn start(loss_q16: u32) -> Start {
     Start {
-        now_us: 1_000_000,
-        cwnd: 22,
-        mss: MSS,
-        srtt_us: Some(100_000),
-        delivered: 0,
-        lost: 0,
         known: (loss_q16 != 0).then_some(Known {
             loss_q16,
             base_rtt_us: 100_000,
             capacity: 0,
         }),
+        ..super::super::tests::start()
     }
 }
 
