@@ -210,7 +210,10 @@ impl Zeta {
                             self.crowd.grown(search.from(), reached);
                         }
                         self.unsure = seen.queued;
-                        self.phase = Phase::Settle { overrun: false };
+                        self.phase = Phase::Settle {
+                            overrun: false,
+                            search: seen.queued.then_some((search, gain_q8)),
+                        };
                     }
                     Verdict::Overrun => {
                         if seen.excess && !seen.loaded {
@@ -230,18 +233,27 @@ impl Zeta {
                             };
                             self.path.capacity.reset(implied.max(known));
                         }
-                        self.phase = Phase::Settle { overrun: true };
+                        self.phase = Phase::Settle {
+                            overrun: true,
+                            search: None,
+                        };
                     }
                 }
             }
-            Phase::Settle { overrun } => {
+            Phase::Settle { overrun, search } => {
                 if !overrun {
                     self.raise(ack, seen);
                 } else if let Some(implied) = self.path.implied(ack, settings) {
                     self.path.capacity.raise(implied);
                 }
-                if seen.round.is_some() {
-                    self.drain();
+                match search {
+                    _ if seen.round.is_none() => {}
+                    // At the rate delivered a queue of ours would have stayed: it was jitter.
+                    Some((search, gain_q8)) if !seen.queued && !seen.excess => {
+                        self.unsure = false;
+                        self.phase = Phase::Startup { search, gain_q8 };
+                    }
+                    _ => self.drain(),
                 }
             }
             Phase::Drain { .. } => self.step_drain(ack, settings, seen),
