@@ -21,6 +21,15 @@ const FLOOR_US: u64 = 30_000_000;
 /// Samples a short-term minimum needs to be believed: single samples carry delayed ACKs and jitter.
 const MIN_SAMPLES: u8 = 4;
 
+/// Share of the base by which a single sample must rise, to be a jump: what a standing queue starts with.
+const JUMP_SHARE: u32 = 8;
+
+/// Jumps within two buckets that are no accident: the first may be a gap of losses, the second another flow's burst.
+const JUMPS: u8 = 3;
+
+/// Share of the base from which on readings are noisy.
+const NOISY_SHARE: u32 = 8;
+
 /// Windowed minima of the round-trip time, microseconds.
 pub(super) struct BaseRtt {
     buckets: Buckets<BUCKETS>,
@@ -51,6 +60,8 @@ pub(super) struct BaseRtt {
     last_us: u64,
     jump_us: u64,
     since_jump_us: u32,
+    /// Jumps upwards after a silence, halved from bucket to bucket.
+    jumps: u8,
 }
 
 impl BaseRtt {
@@ -82,6 +93,7 @@ impl BaseRtt {
             last_us: now_us,
             jump_us: 0,
             since_jump_us: 0,
+            jumps: 0,
         }
     }
 
@@ -92,20 +104,25 @@ impl BaseRtt {
         let pair_us = rtt.min(self.last_rtt_us);
         if now_us >= self.bucket_end_us {
             self.buckets.age();
+            self.jumps /= 2;
             // After an idle time longer than the window the old minima are kept for a window more: a stale base is
             // safer than none.
             self.bucket_end_us = now_us.saturating_add(BUCKET_US);
         }
         self.buckets.note(rtt);
         self.since_jump_us = self.since_jump_us.min(rtt);
+        let near_us = self.base().unwrap_or(rtt);
         if self.last_rtt_us != 0 {
             let rise = rtt.saturating_sub(self.last_rtt_us);
             let pause = now_us.saturating_sub(self.last_us);
             // When a path gets longer nothing arrives for as long as it has got longer. A queue that grows never falls silent.
-            if rise > self.threshold()
-                && pause >= u64::from(rise / 2)
-                && pause / 2 <= u64::from(rise)
-            {
+            let silent = pause >= u64::from(rise / 2) && pause / 2 <= u64::from(rise);
+            // Packets that are sent far apart arrive so.
+            let apart_us = self.grain_us.saturating_mul(2);
+            if silent && rise > (near_us / JUMP_SHARE).saturating_add(apart_us) {
+                self.jumps = self.jumps.saturating_add(1);
+            }
+            if silent && rise > self.threshold() {
                 self.jump_us = now_us;
                 self.since_jump_us = rtt;
             }
@@ -239,7 +256,20 @@ impl BaseRtt {
 
     /// Readings wander by so much that a single one is no evidence.
     pub(super) fn is_noisy(&self) -> bool {
-        (self.jitter_q4 / 8).max(self.wander()) > self.base().unwrap_or(0) / 8
+        (self.jitter_q4 / 8).max(self.wander()) > self.base().unwrap_or(0) / NOISY_SHARE
+    }
+
+    /// The path holds packets back and lets them go in order: neither a queue of ours nor one of others does that again and
+    /// again.
+    pub(super) fn is_jumpy(&self) -> bool {
+        self.jumps >= JUMPS
+    }
+
+    /// What looked like a queue was none: readings wander by as much as that, and [`BaseRtt::is_noisy`] from now on.
+    pub(super) fn mistaken(&mut self) {
+        let noisy = self.base().unwrap_or(0) / NOISY_SHARE;
+        let range = self.queue().max(noisy.saturating_add(noisy / 8));
+        self.range_q3 = self.range_q3.max(range.saturating_mul(8));
     }
 
     /// The slow part of the noise, which the minimum of a quarter round does not even out: packets wait for each other.

@@ -21,7 +21,7 @@ const PROBE_ROUNDS: u8 = 4;
 impl Zeta {
     pub(super) fn cruise(&mut self, now_us: u64) {
         self.cruise_rounds = self.schedule.cruise_rounds(now_us);
-        if core::mem::take(&mut self.unsure) {
+        if self.unsure {
             // One noisy reading may have ended the search: ask at once.
             self.cruise_rounds = 1;
         }
@@ -182,15 +182,20 @@ impl Zeta {
             self.path.capacity.raise(got);
         }
         self.crowd.probed();
-        if found && seen.loaded {
+        let blocked = queued && !self.path.rtt.is_noisy();
+        // As much more delivered as sent: the queue that ended the search was jitter.
+        let misled =
+            core::mem::take(&mut self.unsure) && found && blocked && self.path.rtt.is_jumpy();
+        if misled {
+            self.path.rtt.mistaken();
+        } else if found && seen.loaded {
             // What a probe gets while packets wait comes from others.
             self.hint_of_others(ack.now_us);
         }
-        let blocked = queued && !self.path.rtt.is_noisy();
-        if !found || blocked || round.app_limited {
+        if !misled && (!found || blocked || round.app_limited) {
             self.schedule.harmless();
             self.drain();
-        } else if seen.loaded && self.crowd.is_on(ack.now_us) {
+        } else if seen.loaded && self.crowd.is_on(ack.now_us) && !misled {
             // One step was taken from others: they shall have time to see it.
             self.schedule.harmless();
             self.cruise(ack.now_us);
