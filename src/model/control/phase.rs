@@ -38,11 +38,12 @@ pub(super) const DRAIN_MAX_Q8: u32 = Q8 - Q8 / 8;
 pub(super) enum Phase {
     /// Exponential search; `gain_q8` is lower when it starts from a known rate.
     Startup { search: Startup, gain_q8: u32 },
-    /// One round at the estimate, while it catches up with the search; with what is needed to go on if the queue that ended it
-    /// does not stay.
+    /// One round at the estimate, while it catches up with the search; `doubtful` if only a queue has ended it: the search goes on
+    /// if that does not stay.
     Settle {
+        search: Startup,
         overrun: bool,
-        search: Option<(Startup, u32)>,
+        doubtful: bool,
     },
     /// Below capacity until the queue is gone; `gain_q8` by its size, `rest_q8` once it is.
     Drain {

@@ -4,6 +4,8 @@
 
 use super::math::{gain, low32, rate, Q8};
 use super::path::{Observation, Path};
+use super::phase::{REGROWTH_GAIN_Q8, STARTUP_GAIN_Q8};
+use super::rounds::Round;
 
 /// A round must raise the delivery rate by this much to count as growth (a quarter: far above sampling noise, far below the
 /// doubling that an unfilled path shows).
@@ -33,6 +35,10 @@ pub(super) struct Startup {
     first: bool,
     /// Capacity known before the search, bytes per second.
     from: u64,
+    /// Packets and microseconds of the rounds that found a queue since the last that did not: they show what the bottleneck
+    /// passes.
+    busy_delivered: u32,
+    busy_us: u32,
 }
 
 /// Why the search goes on or ends.
@@ -56,7 +62,28 @@ impl Startup {
             queued: false,
             first: from == 0,
             from,
+            busy_delivered: 0,
+            busy_us: 0,
         }
+    }
+
+    /// Pacing gain of the search.
+    pub(super) fn gain_q8(&self) -> u32 {
+        if self.from == 0 {
+            STARTUP_GAIN_Q8
+        } else {
+            REGROWTH_GAIN_Q8
+        }
+    }
+
+    /// What the bottleneck passed while it was seen to be busy, and in `round`, which was sent at the rate it took; bytes per
+    /// second.
+    pub(super) fn busy_rate(&self, round: &Round, mss: u32) -> u64 {
+        rate(
+            self.busy_delivered.saturating_add(round.delivered),
+            mss,
+            self.busy_us.saturating_add(round.span_us),
+        )
     }
 
     /// Capacity known before the search, bytes per second.
@@ -72,6 +99,15 @@ impl Startup {
         mss: u32,
         crowd: bool,
     ) -> Verdict {
+        if let Some(round) = seen.round {
+            if !seen.queued {
+                self.busy_delivered = 0;
+                self.busy_us = 0;
+            } else if self.queued {
+                self.busy_delivered = self.busy_delivered.saturating_add(round.delivered);
+                self.busy_us = self.busy_us.saturating_add(round.span_us);
+            }
+        }
         if seen.excess {
             return Verdict::Overrun;
         }

@@ -186,6 +186,9 @@ impl Zeta {
         // As much more delivered as sent: the queue that ended the search was jitter.
         let misled =
             core::mem::take(&mut self.unsure) && found && blocked && self.path.rtt.is_jumpy();
+        // One find may be a wave of the path.
+        let clear = misled || !self.path.rtt.is_noisy() || self.found;
+        self.found = found;
         if misled {
             self.path.rtt.mistaken();
         } else if found && seen.loaded {
@@ -199,7 +202,7 @@ impl Zeta {
             // One step was taken from others: they shall have time to see it.
             self.schedule.harmless();
             self.cruise(ack.now_us);
-        } else if self.schedule.may_regrow() && self.crowd.may_grow(ack.now_us) {
+        } else if clear && self.schedule.may_regrow() && self.crowd.may_grow(ack.now_us) {
             self.phase = Phase::Startup {
                 search: Startup::new(before),
                 gain_q8: REGROWTH_GAIN_Q8,

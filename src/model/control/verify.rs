@@ -3,7 +3,7 @@
 //! Was it us? Loss beyond the random rate is tested by sending less.
 
 use super::aftermath::Aftermath;
-use super::math::{mul_div, share, Q16};
+use super::math::{inflate, mul_div, rate, share, Q16};
 use super::path::Observation;
 use super::phase::{sure_gain, Phase, Tally, Verify};
 use super::rounds::Kind;
@@ -44,7 +44,15 @@ impl Zeta {
             Why::Excess { even: true } => Aftermath::new(ack, seen, before, self.phase),
             _ => None,
         };
-        let implied = self.path.implied(ack, settings);
+        let implied = if self.path.rtt.is_noisy() {
+            // Waves make single samples too small.
+            seen.round.map(|round| {
+                let delivered = rate(round.delivered, ack.mss, round.span_us);
+                inflate(delivered, self.path.compensated(settings))
+            })
+        } else {
+            self.path.implied(ack, settings)
+        };
         let kept = match why {
             // What many rounds lost too much has not passed.
             Why::Lasting => Some(Q16.saturating_sub(self.path.loss.surplus())),

@@ -14,7 +14,7 @@
 
 use super::aftermath::Aftermath;
 use super::crowd::Crowd;
-use super::math::{low32, mul_div, rate, Q8};
+use super::math::{inflate, low32, mul_div, rate, Q8};
 use super::output::CWND_GAIN_Q8;
 use super::path::{Observation, Path};
 use super::phase::{Phase, Tally, REGROWTH_GAIN_Q8, STARTUP_GAIN_Q8};
@@ -45,6 +45,8 @@ pub struct Zeta {
     pub(super) crowd: Crowd,
     /// The search ended by a reading of the queue alone.
     pub(super) unsure: bool,
+    /// The last probe found room.
+    pub(super) found: bool,
     /// A whole round was sent at the estimated capacity and lost no more than usual.
     pub(super) proven: bool,
     /// All rounds that met no queue.
@@ -84,6 +86,7 @@ impl Zeta {
             ignore_queue: 0,
             crowd: Crowd::default(),
             unsure: false,
+            found: false,
             proven: false,
             unloaded: Tally::default(),
             resumed: remembered(start).map_or(0, |(rate, _)| rate),
@@ -211,8 +214,9 @@ impl Zeta {
                         }
                         self.unsure = seen.queued;
                         self.phase = Phase::Settle {
+                            search,
                             overrun: false,
-                            search: seen.queued.then_some((search, gain_q8)),
+                            doubtful: seen.queued,
                         };
                     }
                     Verdict::Overrun => {
@@ -234,27 +238,42 @@ impl Zeta {
                             self.path.capacity.reset(implied.max(known));
                         }
                         self.phase = Phase::Settle {
+                            search,
                             overrun: true,
-                            search: None,
+                            doubtful: false,
                         };
                     }
                 }
             }
-            Phase::Settle { overrun, search } => {
+            Phase::Settle {
+                search,
+                overrun,
+                doubtful,
+            } => {
                 if !overrun {
                     self.raise(ack, seen);
                 } else if let Some(implied) = self.path.implied(ack, settings) {
                     self.path.capacity.raise(implied);
                 }
-                match search {
-                    _ if seen.round.is_none() => {}
+                let Some(round) = seen.round else { return };
+                if doubtful && !seen.queued && !seen.excess {
                     // At the rate delivered a queue of ours would have stayed: it was jitter.
-                    Some((search, gain_q8)) if !seen.queued && !seen.excess => {
-                        self.unsure = false;
-                        self.phase = Phase::Startup { search, gain_q8 };
-                    }
-                    _ => self.drain(),
+                    self.unsure = false;
+                    self.phase = Phase::Startup {
+                        search,
+                        gain_q8: search.gain_q8(),
+                    };
+                    return;
                 }
+                // What a new path loses by itself is not known yet.
+                if (overrun || doubtful) && search.from() != 0 && self.path.rtt.is_noisy() {
+                    // Single samples are waves.
+                    let busy = search.busy_rate(&round, ack.mss);
+                    let left = inflate(busy, self.path.compensated(settings));
+                    let left = self.path.sent_bound(left).max(search.from());
+                    self.path.capacity.reset(left);
+                }
+                self.drain();
             }
             Phase::Drain { .. } => self.step_drain(ack, settings, seen),
             Phase::Cruise { rounds, since_us } => {
