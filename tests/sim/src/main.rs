@@ -93,7 +93,7 @@ fn run(case: &Case, seed: u64, (trace, shares): (bool, bool), settings: Settings
     let mut wake: Vec<f64> = vec![f64::MAX; case.flows];
     for flow in 0..case.flows {
         let start = flow as f64 * case.gap;
-        flows.push(Sender::new(start, rtt, reo, settings));
+        flows.push(Sender::new(start, link.handshake(case), reo, settings));
         queue.add(start, flow, What::Wake);
         queue.add(start + 1.0, flow, What::Timeout);
     }

@@ -156,15 +156,26 @@ impl Link {
                 }
             }
         }
-        let mut delay = case.rtt_ms / 2e3;
-        if case.jitter_ms > 0.0 {
-            delay = (delay + self.random.normal() * case.jitter_ms / 1e3).max(0.0);
-        }
+        let delay = self.forward(case);
         let mut out = self.free_at + delay;
         if case.in_order {
             out = out.max(self.last_out);
             self.last_out = out;
         }
         Some(out)
+    }
+
+    /// Way there of one packet without a queue, seconds.
+    fn forward(&mut self, case: &Case) -> f64 {
+        let mut delay = case.rtt_ms / 2e3;
+        if case.jitter_ms > 0.0 {
+            delay = (delay + self.random.normal() * case.jitter_ms / 1e3).max(0.0);
+        }
+        delay
+    }
+
+    /// Round trip that a handshake sees, seconds.
+    pub fn handshake(&mut self, case: &Case) -> f64 {
+        self.forward(case) + case.rtt_ms / 2e3
     }
 }
