@@ -47,7 +47,7 @@ pub(super) struct BaseRtt {
     range_q3: u32,
     /// Ranges of the quarters of the running round, and the largest sample of the running quarter.
     ranges_us: u32,
-    quarters: u32,
+    quarters: u16,
     recent_max_us: u32,
     /// Steps of this size are the grain of sending, not jitter.
     grain_us: u32,
@@ -203,7 +203,7 @@ impl BaseRtt {
             (Some(min), Some(base)) => min <= base.saturating_mul(2),
             _ => false,
         };
-        if let (Some(mean), true) = (ranges.checked_div(quarters), steady && near) {
+        if let (Some(mean), true) = (ranges.checked_div(u32::from(quarters)), steady && near) {
             let slack = (self.base().unwrap_or(0) / 32).saturating_add(self.grain_us);
             let range = mean.saturating_sub(slack);
             self.range_q3 = match self.range_q3 {

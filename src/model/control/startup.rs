@@ -31,9 +31,8 @@ pub(super) struct Startup {
     flat_packets: u32,
     /// A queue was seen at the end of the last round.
     queued: bool,
-    /// The connection is new: its losses are the first thing known about the path.
-    first: bool,
-    /// Capacity known before the search, bytes per second.
+    /// Capacity known before the search, bytes per second; zero on a new connection, whose losses are the first thing known
+    /// about the path.
     from: u64,
     /// Packets and microseconds of the rounds that found a queue since the last that did not: they show what the bottleneck
     /// passes.
@@ -60,7 +59,6 @@ impl Startup {
             flat: 0,
             flat_packets: 0,
             queued: false,
-            first: from == 0,
             from,
             busy_delivered: 0,
             busy_us: 0,
@@ -111,7 +109,7 @@ impl Startup {
         if seen.excess {
             return Verdict::Overrun;
         }
-        let met = crowd && !self.first && seen.loaded;
+        let met = crowd && self.from != 0 && seen.loaded;
         if (seen.queued || met) && !path.rtt.is_noisy() {
             return Verdict::Full;
         }
@@ -124,12 +122,16 @@ impl Startup {
         self.queued = seen.queued;
         let total = round.total();
         let now = rate(round.delivered, mss, round.span_us);
-        let growth = if self.first { GROWTH_Q8 } else { REGROWTH_Q8 };
+        let growth = if self.from == 0 {
+            GROWTH_Q8
+        } else {
+            REGROWTH_Q8
+        };
         if now >= gain(self.reached, growth) {
             self.reached = now;
             self.flat = 0;
             self.flat_packets = 0;
-            if self.first {
+            if self.from == 0 {
                 // More sent, more delivered: what was lost was lost below capacity.
                 path.loss.add_low(round.lost, total);
             }
