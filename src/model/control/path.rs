@@ -272,8 +272,9 @@ impl Path {
             self.last_wnd.min(ack.snd_wnd_bytes)
         };
         self.last_wnd = ack.snd_wnd_bytes;
-        let used =
-            u64::from(ack.prior_in_flight.saturating_add(2)).saturating_mul(u64::from(ack.mss));
+        // Behind a hole the window is full of packets that have arrived: they are out, but no longer in flight.
+        let out = ack.prior_in_flight.max(ack.packets_out);
+        let used = u64::from(out.saturating_add(2)).saturating_mul(u64::from(ack.mss));
         if low32(used) >= wnd.saturating_sub(wnd / 8) {
             self.rwnd_limited = true;
         }

@@ -95,7 +95,8 @@ def parser() -> argparse.ArgumentParser:
     g = p.add_argument_group("the result")
     g.add_argument("--json", action="store_true", help="print the whole result")
     g.add_argument("--out", help="write the whole result to this file")
-    g.add_argument("--trace", help="write TCP_INFO of every connection, each 100 ms, to this file")
+    g.add_argument("--trace", help="write TCP_INFO and the model's numbers of every connection, each 100 ms, to this file")
+    g.add_argument("--trace-ms", type=int, default=100, help="another interval for it; the model's own numbers are in it")
     g.add_argument("--keep", help="copy everything the run left (console, ss, statistics) to this directory")
     g.add_argument("--timeout", type=float, default=120, help="seconds of wall time")
     return p
@@ -127,7 +128,7 @@ def make_workload(a: argparse.Namespace) -> Workload:
     chosen = [k for k in ("bulk", "upload", "download", "probe") if getattr(a, k)]
     if len(chosen) != 1:
         raise ValueError("choose one of --bulk, --upload, --download, --probe")
-    load = Workload(kind=chosen[0], flows=a.flows, stagger_ms=a.stagger, gap_ms=a.gap, beside=a.beside, probe_ms=a.probe_ms,
+    load = Workload(kind=chosen[0], flows=a.flows, stagger_ms=a.stagger, gap_ms=a.gap, beside=a.beside, probe_ms=a.probe_ms, sample_ms=a.trace_ms,
                     verify=a.verify)
     if a.download:
         count, _, size = a.download.partition("x")

@@ -36,6 +36,7 @@ class Workload:
     gap_ms: float = 0.0             # between downloads
     beside: int = 0                 # downloads only: long flows that run at the same time
     probe_ms: float = 20.0          # interval of round-trip probes; 0: none
+    sample_ms: int = 100            # interval of TCP_INFO samples
     verify: bool = False
 
 
@@ -281,7 +282,7 @@ def script(path: Path, load: Workload, variant: Variant, seed: int, v6: bool) ->
     if path.cross:
         lines.append(in_ns("xs", "sh -c 'echo cubic >/proc/sys/net/ipv4/tcp_congestion_control'"))
     lines += variant_commands(variant)
-    lines.append(f"{TRAFFIC} server{flag6} -o server.jsonl & server=$!")
+    lines.append(f"{TRAFFIC} server{flag6} -s {load.sample_ms} -o server.jsonl & server=$!")
     if path.cross:
         lines.append(f"{in_ns('xs', TRAFFIC)} server{flag6} -c cubic -o cross-server.jsonl & xserver=$!")
     lines += [f"sleep {SETTLE_S}", "cat /proc/net/netstat /proc/net/snmp >netstat.before"]

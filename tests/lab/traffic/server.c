@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/inet_diag.h>
 #include <linux/tcp.h>
 #include <pthread.h>
 #include <signal.h>
@@ -50,6 +51,8 @@ static void print_info(struct connection *c, const char *event)
 	struct tcp_info ti;
 	socklen_t len = sizeof(ti), cc_len = 16;
 	char cc[17] = "";
+	union tcp_cc_info model;
+	socklen_t model_len = sizeof(model);
 
 	memset(&ti, 0, sizeof(ti));
 	if (getsockopt(c->fd, SOL_TCP, TCP_INFO, &ti, &len) < 0)
@@ -60,7 +63,7 @@ static void print_info(struct connection *c, const char *event)
 		"\"rtt_us\":%u,\"rttvar_us\":%u,\"min_rtt_us\":%u,\"rto_us\":%u,\"unacked\":%u,\"lost\":%u,\"sacked\":%u,\"retrans_out\":%u,"
 		"\"pacing\":%llu,\"delivery\":%llu,\"app_limited\":%u,\"bytes_acked\":%llu,\"bytes_sent\":%llu,\"bytes_retrans\":%llu,"
 		"\"segs_out\":%u,\"data_segs_out\":%u,\"total_retrans\":%u,\"delivered\":%u,\"reord_seen\":%u,\"reordering\":%u,\"dsack_dups\":%u,"
-		"\"rwnd_limited_us\":%llu,\"sndbuf_limited_us\":%llu,\"busy_us\":%llu,\"notsent\":%u,\"snd_wnd\":%u,\"age_us\":%llu}\n",
+		"\"rwnd_limited_us\":%llu,\"sndbuf_limited_us\":%llu,\"busy_us\":%llu,\"notsent\":%u,\"snd_wnd\":%u,\"age_us\":%llu",
 		event, (unsigned long long)now_us(), c->peer_port, cc, ti.tcpi_state, ti.tcpi_ca_state, ti.tcpi_snd_cwnd, ti.tcpi_snd_ssthresh,
 		ti.tcpi_rtt, ti.tcpi_rttvar, ti.tcpi_min_rtt, ti.tcpi_rto, ti.tcpi_unacked, ti.tcpi_lost, ti.tcpi_sacked, ti.tcpi_retrans,
 		(unsigned long long)ti.tcpi_pacing_rate, (unsigned long long)ti.tcpi_delivery_rate, ti.tcpi_delivery_rate_app_limited,
@@ -69,6 +72,12 @@ static void print_info(struct connection *c, const char *event)
 		ti.tcpi_dsack_dups, (unsigned long long)ti.tcpi_rwnd_limited, (unsigned long long)ti.tcpi_sndbuf_limited,
 		(unsigned long long)ti.tcpi_busy_time, ti.tcpi_notsent_bytes, ti.tcpi_snd_wnd,
 		(unsigned long long)(now_us() - c->accepted_us));
+	/* Told by bbr and by zeta, as `ss -i` shows it. */
+	if (getsockopt(c->fd, SOL_TCP, TCP_CC_INFO, &model, &model_len) == 0 && model_len == sizeof(model.bbr))
+		fprintf(out, ",\"bw\":%llu,\"base_rtt_us\":%u,\"pacing_gain_q8\":%u",
+			(unsigned long long)model.bbr.bbr_bw_hi << 32 | model.bbr.bbr_bw_lo, model.bbr.bbr_min_rtt,
+			model.bbr.bbr_pacing_gain);
+	fprintf(out, "}\n");
 }
 
 static void watch(struct connection *c, uint32_t events)
