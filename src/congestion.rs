@@ -5,7 +5,7 @@
 //! CONTEXT: all callbacks run with the socket's lock held, mostly in softirq. Nothing here sleeps or allocates.
 
 use crate::model::control::{self, Ack, Idle, Start, Zeta};
-use crate::model::copies::{Budget, Segment};
+use crate::model::copies::{Budget, PathNow, Segment};
 use crate::model::memory::{Known, Share};
 use crate::model::settings::{unpack, Key, FLAG_HIGH_CONSERV};
 use crate::model::stats::Metric;
@@ -84,10 +84,21 @@ impl Flow {
         self.adoption.map_or(0, |adoption| adoption.engine)
     }
 
-    /// Whether `segment` is to be sent twice.
-    pub(crate) fn wants_copy(&mut self, segment: Segment, bytes_sent: u64) -> bool {
-        let loss = self.zeta.random_loss_q16();
-        self.copies.spend(segment, loss, bytes_sent)
+    /// Whether `segment` is to be sent twice, and if so, whether the path keeps the order of packets, by what was seen before the
+    /// first copy; `reordered` if packets were overtaken so far.
+    pub(crate) fn wants_copy(
+        &mut self,
+        segment: Segment,
+        bytes_sent: u64,
+        reordered: bool,
+    ) -> Option<bool> {
+        let path = PathNow {
+            loss_q16: self.zeta.random_loss_q16(),
+            is_pressing: self.zeta.is_pressing(),
+        };
+        self.copies
+            .spend(segment, &path, bytes_sent)
+            .then(|| self.copies.keeps_order(reordered))
     }
 
     /// Tells the memory of paths what this connection has seen; `last` at its end.

@@ -207,13 +207,18 @@ bool appex_skb_send_copy(struct sk_buff *skb, bool v6)
 
 /*
  * A copy was sent: its receipt will be reported like that of a needless
- * repetition (DSACK), so let TCP expect one.
+ * repetition (DSACK), so let TCP expect one. The report takes the place of
+ * a SACK block, and what is not reported looks like a packet that was
+ * overtaken: on a path that is known to keep the @in_order no reason to wait
+ * longer before a packet counts as lost.
  */
-void appex_tcp_count_copy(struct sock *sk, u32 segments)
+void appex_tcp_count_copy(struct sock *sk, u32 segments, bool in_order)
 {
 	struct tcp_sock *tp = tcp_sk(sk);
 
 	tp->total_retrans += segments;
+	if (in_order)
+		WRITE_ONCE(tp->reord_seen, 0);
 	if (tp->undo_marker)
 		tp->undo_retrans = max(tp->undo_retrans, 0) + segments;
 }

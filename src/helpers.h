@@ -64,7 +64,7 @@ bool appex_sock_trylock_bh(struct sock *sk);
 void appex_sock_unlock_bh(struct sock *sk);
 void appex_sock_put(struct sock *sk);
 bool appex_tcp_peer_time(const struct sock *sk, u32 *time);
-void appex_tcp_count_copy(struct sock *sk, u32 segments);
+void appex_tcp_count_copy(struct sock *sk, u32 segments, bool in_order);
 void appex_tcp_hasten_syn(struct sock *sk, u32 ms);
 u32 appex_tcp_snd_cwnd(const struct sock *sk);
 void appex_tcp_snd_cwnd_set(struct sock *sk, u32 segments);

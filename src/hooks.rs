@@ -172,21 +172,28 @@ impl Hooks for Engines {
             is_last: socket.write_seq().wrapping_sub(end) <= 1,
             is_drained: socket.write_seq().wrapping_sub(socket.snd_nxt()) <= 1,
         };
-        if !segment.is_tail() {
+        if !segment.is_candidate() {
             return;
         }
-        let sent = socket.bytes_sent();
-        let wanted = met.engine.hot().copies
-            && congestion::control()
-                .with(&mut socket, |flow| flow.wants_copy(segment, sent))
-                .unwrap_or(false);
-        if !wanted || !sending.send_copy() {
+        if !met.engine.hot().copies {
+            return;
+        }
+        let (sent, reordered) = (socket.bytes_sent(), socket.saw_reordering());
+        let wanted = congestion::control()
+            .with(&mut socket, |flow| {
+                flow.wants_copy(segment, sent, reordered)
+            })
+            .flatten();
+        let Some(in_order) = wanted else {
+            return;
+        };
+        if !sending.send_copy() {
             return;
         }
         met.state.count(met.number, Event::CopiedPackets);
         let segments = sending.packet().segments();
         if let Some(mut socket) = sending.socket(packet.source_port, packet.dest_port) {
-            socket.count_copy(segments);
+            socket.count_copy(segments, in_order);
         }
     }
 

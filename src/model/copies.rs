@@ -38,28 +38,45 @@ pub struct Segment {
 }
 
 impl Segment {
-    /// Whether it is the end of what the application has given, so that nothing follows whose arrival would tell of its loss:
-    /// only such segments are ever sent twice.
-    pub fn is_tail(&self) -> bool {
+    /// Whether it is the end of what the application has given, so that nothing follows whose arrival would tell of its loss.
+    fn is_tail(&self) -> bool {
         if self.is_again {
             self.is_drained
         } else {
             self.is_last
         }
     }
+
+    /// Whether it may be sent twice at all; `false` for nearly every segment.
+    pub fn is_candidate(&self) -> bool {
+        self.is_again || self.is_tail()
+    }
+}
+
+/// What is known of the path when a segment leaves.
+#[derive(Clone, Copy, Debug)]
+pub struct PathNow {
+    /// Random loss, 1/65536.
+    pub loss_q16: u32,
+    /// The receiver's window stops sending when a repair is lost.
+    pub is_pressing: bool,
 }
 
 /// What a connection has spent on copies.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Budget {
     copied: u64,
+    /// Packets were in order when the first copy was sent; later nobody can tell.
+    in_order: Option<bool>,
 }
 
 impl Budget {
-    /// Whether `segment` is to be sent twice, with `loss_q16` known and `sent` bytes sent so far. Counts it if so.
-    pub fn spend(&mut self, segment: Segment, loss_q16: u32, sent: u64) -> bool {
+    /// Whether `segment` is to be sent twice on `path`, with `sent` bytes sent so far. Counts it if so.
+    pub fn spend(&mut self, segment: Segment, path: &PathNow, sent: u64) -> bool {
         let speaks = segment.payload != 0 || segment.is_fin;
-        if !segment.is_tail() || !speaks || loss_q16 < LEAST_LOSS_Q16 {
+        let pressing = segment.is_again && path.is_pressing;
+        let wanted = segment.is_tail() || pressing;
+        if !wanted || !speaks || path.loss_q16 < LEAST_LOSS_Q16 {
             return false;
         }
         let copied = self.copied.saturating_add(u64::from(segment.payload));
@@ -68,6 +85,12 @@ impl Budget {
         }
         self.copied = copied;
         true
+    }
+
+    /// Whether the path keeps packets in order; `reordered` if any was overtaken so far. What was known before the first copy
+    /// stands: the reports of copies displace others, so that packets seem to be overtaken.
+    pub fn keeps_order(&mut self, reordered: bool) -> bool {
+        *self.in_order.get_or_insert(!reordered)
     }
 }
 

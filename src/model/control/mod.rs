@@ -33,6 +33,7 @@ mod startup;
 mod steady;
 mod types;
 mod verify;
+mod window;
 mod zeta;
 
 #[cfg(test)]

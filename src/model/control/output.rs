@@ -94,6 +94,10 @@ impl Zeta {
             _ if capacity == 0 => by_window,
             _ => gain(capacity, pacing_gain),
         };
+        let searching = matches!(self.phase, Phase::Startup { .. });
+        if let (Some(bound), false) = (self.path.window.bound(), searching) {
+            pacing_rate = pacing_rate.min(bound);
+        }
         // Never slower than the smallest window per round trip.
         let floor = mul_div(
             u64::from(MIN_CWND).saturating_mul(mss),

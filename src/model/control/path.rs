@@ -11,6 +11,7 @@ use super::math::{inflate, low32, mul_div, packets, rate, rotate};
 use super::reverse::Reverse;
 use super::rounds::{Kind, Round, Rounds};
 use super::types::{Ack, Settings, Start};
+use super::window::Window;
 use crate::model::copies::LEAST_LOSS_Q16;
 
 /// Losses of a running round are judged once this many packets are resolved: fewer decide nothing.
@@ -51,12 +52,11 @@ pub(super) struct Path {
     pub(super) aggregation: Aggregation,
     reverse: Reverse,
     history: History,
-    last_wnd: u32,
-    rwnd_limited: bool,
+    pub(super) window: Window,
     resync: bool,
     last_kind: Kind,
-    /// Highest pacing rate in force in each of the last rounds, the running one first.
-    sent: [u64; SENT_ROUNDS],
+    /// Highest pacing rate in force in each of the last rounds, the running one first; kilobytes per second, rounded up.
+    sent_kb: [u32; SENT_ROUNDS],
 }
 
 impl Path {
@@ -75,27 +75,26 @@ impl Path {
             aggregation: Aggregation::default(),
             reverse: Reverse::new(),
             history: History::default(),
-            last_wnd: 0,
-            rwnd_limited: false,
+            window: Window::default(),
             resync: false,
             last_kind: Kind::High,
             // The kernel does not pace the first ten packets: anything may have been their rate.
-            sent: [u64::MAX; SENT_ROUNDS],
+            sent_kb: [u32::MAX; SENT_ROUNDS],
         }
     }
 
     /// Tells the pacing rate in force from now on.
     pub(super) fn sending(&mut self, rate: u64) {
-        if let Some(current) = self.sent.first_mut() {
-            *current = (*current).max(rate);
+        if let Some(current) = self.sent_kb.first_mut() {
+            *current = (*current).max(low32(rate.div_ceil(1_000)));
         }
     }
 
     /// No more can have left the bottleneck than was sent. The counters alone do not know: a packet that was late instead of lost
     /// is counted twice.
     pub(super) fn sent_bound(&self, rate: u64) -> u64 {
-        let most = self.sent.iter().copied().max().unwrap_or(0);
-        rate.min(most)
+        let most = self.sent_kb.iter().copied().max().unwrap_or(0);
+        rate.min(u64::from(most).saturating_mul(1_000))
     }
 
     /// The loss counter is about to jump, or has jumped, for another reason than loss.
@@ -133,7 +132,6 @@ impl Path {
         }
         self.history
             .note(ack.now_us, ack.srtt_us.max(1), ack.delivered, ack.lost);
-        self.note_window(ack);
 
         let sample = self.sample(ack);
 
@@ -169,11 +167,16 @@ impl Path {
             self.rtt.set_grain(low32(grain));
             self.rtt.note_round(round.min_rtt_us, steady);
             self.last_kind = round.kind;
-            rotate(&mut self.sent);
-            if let Some(current) = self.sent.first_mut() {
+            rotate(&mut self.sent_kb);
+            if let Some(current) = self.sent_kb.first_mut() {
                 *current = 0;
             }
-            rwnd_limited = core::mem::take(&mut self.rwnd_limited);
+            rwnd_limited = self.window.on_round(
+                &round,
+                ack.mss,
+                self.loss.random(),
+                (self.capacity.get(), self.bdp(ack.mss)),
+            );
             lost = round.lost;
             total = round.total();
             excess |= total >= JUDGE_PACKETS && self.loss.is_excess(lost, total);
@@ -261,22 +264,5 @@ impl Path {
     pub(super) fn bdp(&self, mss: u32) -> u32 {
         let span = self.span().unwrap_or(1_000);
         packets(self.capacity.get(), u64::from(span), mss)
-    }
-
-    fn note_window(&mut self, ack: &Ack) {
-        // The window that limited the packets now acknowledged is the one before this ACK widened it. Within an eighth or two
-        // packets of it counts as limited: the kernel does not send fractions.
-        let wnd = if self.last_wnd == 0 {
-            ack.snd_wnd_bytes
-        } else {
-            self.last_wnd.min(ack.snd_wnd_bytes)
-        };
-        self.last_wnd = ack.snd_wnd_bytes;
-        // Behind a hole the window is full of packets that have arrived: they are out, but no longer in flight.
-        let out = ack.prior_in_flight.max(ack.packets_out);
-        let used = u64::from(out.saturating_add(2)).saturating_mul(u64::from(ack.mss));
-        if low32(used) >= wnd.saturating_sub(wnd / 8) {
-            self.rwnd_limited = true;
-        }
     }
 }

@@ -44,13 +44,21 @@ impl Zeta {
             lost,
             total,
             base_rtt_us: self.path.rtt.base().unwrap_or(0),
-            // How fast the path is a search finds out at its end.
-            capacity: if first_search {
-                0
-            } else {
-                self.path.capacity.get()
+            // How fast the path is a search finds out at its end. One that the data or the receiver's window has ended earlier
+            // still knows what the path is at least good for, which is worth something if it allows a larger first window.
+            capacity: match self.path.capacity.get() {
+                reached if first_search && !self.helps(reached) => 0,
+                reached => reached,
             },
         }
+    }
+
+    /// Whether later connections start faster with `capacity` than with what this one had to start with.
+    fn helps(&self, capacity: u64) -> bool {
+        let rtt = u64::from(self.path.rtt.base().unwrap_or(0));
+        // The start never needs the size of a packet to the byte.
+        let window = packets(capacity / 2, rtt, 1448);
+        capacity > self.resumed && window > self.first_window.saturating_mul(2)
     }
 }
 

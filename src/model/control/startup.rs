@@ -2,10 +2,13 @@
 
 //! Start, and start again when a probe finds much more room: exponential growth until queue, loss or a plateau.
 
-use super::math::{gain, low32, rate, Q8};
+use super::aftermath::Aftermath;
+use super::math::{gain, inflate, low32, rate, Q8};
 use super::path::{Observation, Path};
-use super::phase::{REGROWTH_GAIN_Q8, STARTUP_GAIN_Q8};
+use super::phase::{Phase, REGROWTH_GAIN_Q8, STARTUP_GAIN_Q8};
 use super::rounds::Round;
+use super::types::{Ack, Settings};
+use super::zeta::Zeta;
 
 /// A round must raise the delivery rate by this much to count as growth (a quarter: far above sampling noise, far below the
 /// doubling that an unfilled path shows).
@@ -154,5 +157,91 @@ impl Startup {
         } else {
             Verdict::Grow
         }
+    }
+}
+
+impl Zeta {
+    pub(super) fn step_startup(
+        &mut self,
+        ack: &Ack,
+        settings: &Settings,
+        seen: &Observation,
+        (mut search, gain_q8): (Startup, u32),
+    ) {
+        self.proven = false;
+        self.raise(ack, seen);
+        let crowd = self.crowd.is_on(ack.now_us);
+        match search.step(&mut self.path, seen, ack.mss, crowd) {
+            Verdict::Grow => self.phase = Phase::Startup { search, gain_q8 },
+            Verdict::Full => {
+                if gain_q8 == REGROWTH_GAIN_Q8 {
+                    let reached = self.path.capacity.get();
+                    self.crowd.grown(search.from(), reached);
+                }
+                self.unsure = seen.queued;
+                self.phase = Phase::Settle {
+                    search,
+                    overrun: false,
+                    doubtful: seen.queued,
+                };
+            }
+            Verdict::Overrun => {
+                if seen.excess && !seen.loaded {
+                    // What is under way was sent faster still.
+                    let capacity = self.path.capacity.get();
+                    self.aftermath = Aftermath::new(ack, seen, capacity, self.phase);
+                }
+                if gain_q8 == REGROWTH_GAIN_Q8 {
+                    self.schedule.overrun();
+                }
+                if let Some(implied) = self.path.implied(ack, settings) {
+                    // Waves make single samples too small.
+                    let known = if self.path.rtt.is_noisy() {
+                        search.from()
+                    } else {
+                        0
+                    };
+                    self.path.capacity.reset(implied.max(known));
+                }
+                self.phase = Phase::Settle {
+                    search,
+                    overrun: true,
+                    doubtful: false,
+                };
+            }
+        }
+    }
+
+    pub(super) fn step_settle(
+        &mut self,
+        ack: &Ack,
+        settings: &Settings,
+        seen: &Observation,
+        (search, overrun, doubtful): (Startup, bool, bool),
+    ) {
+        if !overrun {
+            self.raise(ack, seen);
+        } else if let Some(implied) = self.path.implied(ack, settings) {
+            self.path.capacity.raise(implied);
+        }
+        let Some(round) = seen.round else { return };
+        if doubtful && !seen.queued && !seen.excess {
+            // At the rate delivered a queue of ours would have stayed: it was jitter.
+            self.unsure = false;
+            self.phase = Phase::Startup {
+                search,
+                gain_q8: search.gain_q8(),
+            };
+            return;
+        }
+        // What a new path loses by itself is not known yet.
+        if (overrun || doubtful) && search.from() != 0 && self.path.rtt.is_noisy() {
+            // Single samples are waves.
+            let busy = search.busy_rate(&round, ack.mss);
+            let left = inflate(busy, self.path.compensated(settings));
+            let left = self.path.sent_bound(left).max(search.from());
+            self.path.capacity.reset(left);
+        }
+        self.drain();
     }
 }

@@ -14,15 +14,15 @@
 
 use super::aftermath::Aftermath;
 use super::crowd::Crowd;
-use super::math::{inflate, low32, mul_div, rate, Q8};
+use super::math::{low32, mul_div, rate, Q8};
 use super::output::CWND_GAIN_Q8;
 use super::path::{Observation, Path};
-use super::phase::{Phase, Tally, REGROWTH_GAIN_Q8, STARTUP_GAIN_Q8};
+use super::phase::{Phase, Tally, STARTUP_GAIN_Q8};
 use super::probe::Schedule;
 use super::recovery::Restraint;
 use super::resume::{remembered, resumed};
 use super::rounds::{Kind, Round};
-use super::startup::{Startup, Verdict};
+use super::startup::Startup;
 use super::types::{Ack, CaState, Control, Info, Mode, Settings, Start};
 
 /// Smallest window, packets: two for delayed ACKs, two to keep the pipe from running dry meanwhile.
@@ -121,6 +121,10 @@ impl Zeta {
 
     /// Takes an ACK and decides how to go on.
     pub fn on_ack(&mut self, ack: &Ack, settings: &Settings) -> Control {
+        let ack = &Ack {
+            is_app_limited: self.path.window.on_ack(ack) || ack.is_app_limited,
+            ..*ack
+        };
         let mut seen = self.path.on_ack(ack);
         self.forgive(ack, &mut seen);
         let undone =
@@ -163,6 +167,11 @@ impl Zeta {
         self.path.loss.random()
     }
 
+    /// Whether repairs are to be sent twice, because the receiver's window stops sending when one is lost.
+    pub fn is_pressing(&self) -> bool {
+        self.path.window.is_pressing()
+    }
+
     /// View of the model.
     pub fn info(&self) -> Info {
         Info {
@@ -198,83 +207,14 @@ impl Zeta {
         }
         self.slower(ack, settings, seen);
         match self.phase {
-            Phase::Startup {
-                mut search,
-                gain_q8,
-            } => {
-                self.proven = false;
-                self.raise(ack, seen);
-                let crowd = self.crowd.is_on(ack.now_us);
-                match search.step(&mut self.path, seen, ack.mss, crowd) {
-                    Verdict::Grow => self.phase = Phase::Startup { search, gain_q8 },
-                    Verdict::Full => {
-                        if gain_q8 == REGROWTH_GAIN_Q8 {
-                            let reached = self.path.capacity.get();
-                            self.crowd.grown(search.from(), reached);
-                        }
-                        self.unsure = seen.queued;
-                        self.phase = Phase::Settle {
-                            search,
-                            overrun: false,
-                            doubtful: seen.queued,
-                        };
-                    }
-                    Verdict::Overrun => {
-                        if seen.excess && !seen.loaded {
-                            // What is under way was sent faster still.
-                            let capacity = self.path.capacity.get();
-                            self.aftermath = Aftermath::new(ack, seen, capacity, self.phase);
-                        }
-                        if gain_q8 == REGROWTH_GAIN_Q8 {
-                            self.schedule.overrun();
-                        }
-                        if let Some(implied) = self.path.implied(ack, settings) {
-                            // Waves make single samples too small.
-                            let known = if self.path.rtt.is_noisy() {
-                                search.from()
-                            } else {
-                                0
-                            };
-                            self.path.capacity.reset(implied.max(known));
-                        }
-                        self.phase = Phase::Settle {
-                            search,
-                            overrun: true,
-                            doubtful: false,
-                        };
-                    }
-                }
+            Phase::Startup { search, gain_q8 } => {
+                self.step_startup(ack, settings, seen, (search, gain_q8))
             }
             Phase::Settle {
                 search,
                 overrun,
                 doubtful,
-            } => {
-                if !overrun {
-                    self.raise(ack, seen);
-                } else if let Some(implied) = self.path.implied(ack, settings) {
-                    self.path.capacity.raise(implied);
-                }
-                let Some(round) = seen.round else { return };
-                if doubtful && !seen.queued && !seen.excess {
-                    // At the rate delivered a queue of ours would have stayed: it was jitter.
-                    self.unsure = false;
-                    self.phase = Phase::Startup {
-                        search,
-                        gain_q8: search.gain_q8(),
-                    };
-                    return;
-                }
-                // What a new path loses by itself is not known yet.
-                if (overrun || doubtful) && search.from() != 0 && self.path.rtt.is_noisy() {
-                    // Single samples are waves.
-                    let busy = search.busy_rate(&round, ack.mss);
-                    let left = inflate(busy, self.path.compensated(settings));
-                    let left = self.path.sent_bound(left).max(search.from());
-                    self.path.capacity.reset(left);
-                }
-                self.drain();
-            }
+            } => self.step_settle(ack, settings, seen, (search, overrun, doubtful)),
             Phase::Drain { .. } => self.step_drain(ack, settings, seen),
             Phase::Cruise { rounds, since_us } => {
                 self.step_cruise(ack, settings, seen, rounds, since_us)

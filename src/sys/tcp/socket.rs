@@ -194,11 +194,17 @@ impl<'a> Socket<'a> {
         tp!(self.bytes_sent)
     }
 
+    /// TCP has seen packets overtake others.
+    pub(crate) fn saw_reordering(&self) -> bool {
+        tp!(self.reord_seen) != 0
+    }
+
     /// Tells TCP that `segments` were sent a second time, so that it expects to
-    /// hear of it.
-    pub(crate) fn count_copy(&mut self, segments: u32) {
+    /// hear of it; and that what looks overtaken is not, if the path is known to
+    /// keep packets `in_order`.
+    pub(crate) fn count_copy(&mut self, segments: u32, in_order: bool) {
         // SAFETY: A locked TCP socket by the type invariant.
-        unsafe { c::appex_tcp_count_copy(self.sk, segments) }
+        unsafe { c::appex_tcp_count_copy(self.sk, segments, in_order) }
     }
 
     /// Has a SYN that is being sent for the first time repeated after `ms`.
