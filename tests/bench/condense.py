@@ -20,7 +20,8 @@ from result import percentile  # noqa: E402
 
 # What is kept of each run, by table: name in results.json, keys in the run's result, digits.
 FIGURES: dict[str, list[tuple[str, tuple[str, ...], int]]] = {
-    "bulk": [("goodput", ("goodput_mbps",), 3), ("rtt95", ("rtt_ms", "p95"), 1), ("retrans", ("retrans_pct",), 2)],
+    "bulk": [("goodput", ("goodput_mbps",), 3), ("rtt95", ("rtt_ms", "p95"), 1), ("retrans", ("retrans_pct",), 2),
+             ("late", ("late_retrans_pct",), 2)],
     "share": [("goodput", ("goodput_mbps",), 3), ("cross", ("cross", "goodput_mbps"), 3), ("jain", ("jain",), 4)],
     "short": [("p50", ("downloads", "p50"), 4), ("p95", ("downloads", "p95"), 4), ("p99", ("downloads", "p99"), 4),
               ("lost", ("downloads", "failed"), 0)],

@@ -19,6 +19,7 @@ import matrix  # noqa: E402
 import tables  # noqa: E402
 import uml  # noqa: E402
 from figures import Results, spread  # noqa: E402
+from result import late_retrans_pct  # noqa: E402
 
 ROWS = [
     {"path": {"name": "A1"}, "table": "bulk", "workload": {"kind": "bulk", "seconds": 60, "flows": 1}},
@@ -52,6 +53,18 @@ def full() -> dict:
     runs = [r if r["variant"] != "other" or r["path"]["name"] != "A1" else {**{k: r[k] for k in ("path", "variant", "seed")}, "failed": ""}
             for r in runs]
     return {"rows": ROWS, "results": runs}
+
+
+class Late(unittest.TestCase):
+    def test_only_what_comes_after_ten_seconds_counts(self) -> None:
+        def state(ev: str, second: float, sent: int, again: int) -> dict:
+            return {"ev": ev, "port": 1, "t_us": second * 1e6, "bytes_sent": sent, "bytes_retrans": again}
+        events = [state("sample", 5, 1_000, 500), state("sample", 9.9, 2_000, 600), state("sample", 10.1, 2_300, 610),
+                  state("close", 60, 12_200, 800)]
+        self.assertEqual(late_retrans_pct(events, 0), 2.0)
+        self.assertEqual(late_retrans_pct(events, 95_000), 2.0)
+        self.assertIsNone(late_retrans_pct(events[:-1], 0))
+        self.assertIsNone(late_retrans_pct(events[-1:], 0))
 
 
 class Condensed(unittest.TestCase):

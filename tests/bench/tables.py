@@ -22,8 +22,10 @@ def failures(cell: dict) -> str:
 def bulk(r: Results, row: dict, variant: str) -> list[str]:
     goodput, share = r.get(row, variant, "goodput"), r.efficiency(row, variant)
     rtt, again = r.get(row, variant, "rtt95"), r.get(row, variant, "retrans")
+    late = r.get(row, variant, "late") if "policer" in row["path"] else None
     return [f"{goodput.text(1)}, {share.mid * 100:.0f} %" if goodput and share else "-",
-            f"{rtt.text(0)} ms" if rtt else "-", f"{again.text(1)} %" if again else "-"]
+            f"{rtt.text(0)} ms" if rtt else "-", f"{again.text(1)} %" if again else "-",
+            *([f"later {late.text(1)} %"] if late else [])]
 
 
 def share(r: Results, row: dict, variant: str) -> list[str]:
@@ -87,7 +89,8 @@ def page(r: Results, plots: list[str]) -> str:
         out += [f"![{PLOTS[name]}]({name})", ""]
     for rows, names, bound, title, text in [
             (r.table("bulk"), r.names, "limit", "Long flows", "Goodput in Mbit/s and as a share of the limit, which is what a perfect sender gets; 95th percentile of "
-             "the round trip under load; bytes retransmitted per 100 bytes sent for the first time. Start-up is included."),
+             "the round trip under load; bytes retransmitted per 100 bytes sent for the first time. Start-up is included; behind a policer the last line is without "
+             "the first ten seconds."),
             (r.table("share"), r.names, "limit", "Sharing a path", "Goodput : that of the CUBIC flows beside, Mbit/s; or the sum and Jain's index of equal flows."),
             (r.table("short"), r.names, "size, kB", "Short downloads",
              "Seconds from `connect()` to the last byte: 50th, 95th and 99th percentile."),

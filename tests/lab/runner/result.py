@@ -12,6 +12,9 @@ COUNTERS = ["RetransSegs", "OutSegs", "TCPTimeouts", "TCPSlowStartRetrans", "TCP
             "TCPLossProbeRecovery", "TCPSpuriousRTOs", "TCPSynRetrans", "TCPDSACKRecv", "TCPDSACKUndo", "TCPFullUndo", "TCPPartialUndo",
             "TCPLossUndo", "TCPSACKReorder", "TCPAbortOnTimeout", "TCPRetransFail", "TCPLossFailures", "TCPSackRecovery"]
 
+# Seconds after which losses of the start no longer count.
+LATE_S = 10
+
 
 def percentile(values: list[float], p: float) -> float | None:
     """Nearest-rank percentile: always a value that was measured."""
@@ -125,6 +128,18 @@ def sender_totals(events: list[dict]) -> dict:
             "rwnd_limited_s": round(sum(e["rwnd_limited_us"] for e in closes) / 1e6, 3)}
 
 
+def late_retrans_pct(events: list[dict], start_us: int) -> float | None:
+    """Bytes sent again per 100 new ones after the first LATE_S seconds, when a policer's bucket has been emptied for good."""
+    new = again = 0
+    for end in (e for e in events if e["ev"] == "close"):
+        early = [e for e in events if e["ev"] == "sample" and e["port"] == end["port"] and e["t_us"] <= start_us + LATE_S * 1e6]
+        if early:
+            twice = end["bytes_retrans"] - early[-1]["bytes_retrans"]
+            again += twice
+            new += end["bytes_sent"] - early[-1]["bytes_sent"] - twice
+    return round(100 * again / new, 3) if new > 0 else None
+
+
 def collect(job: str, path: Path, load: Workload, variant: Variant, seed: int) -> dict:
     out: dict = {"path": path.to_json(), "variant": variant.name, "workload": load.__dict__, "seed": seed}
     server = lines(job, "server.jsonl")
@@ -147,6 +162,7 @@ def collect(job: str, path: Path, load: Workload, variant: Variant, seed: int) -
         out["rtt_ms"] = {**summary([r / 1000 for r in e["rtt_us"]]), "sent": e["sent"], "lost": e["lost"]}
     out["tcp_rtt_ms"] = summary([e["rtt_us"] / 1000 for e in server if e["ev"] == "sample" and e["rtt_us"]])
     out |= sender_totals(server)
+    out["late_retrans_pct"] = late_retrans_pct(server, start)
     cross = long_flows(lines(job, "cross.jsonl"), "flow")
     if cross:
         out["cross"] = rates(cross, load.seconds) | {"sender": sender_totals(lines(job, "cross-server.jsonl"))}
