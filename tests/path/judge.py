@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""judge.py RESULTS.json VARIANT: is VARIANT nowhere behind the others?
+"""judge.py RESULTS.json VARIANT: is VARIANT nowhere behind the others, and nowhere below floors.json?
 
-RESULTS.json is what tests/lab/matrix --out wrote. Prints one "ok" or "not ok"
-line for each row and figure; exit status 1 if any is not ok.
+RESULTS.json is what tests/lab/matrix --out wrote; without others in it only the floors count. Prints one "ok" or
+"not ok" line for each row and figure; exit status 1 if any is not ok.
 """
 
 import json
+import os
 import statistics
 import sys
 
@@ -30,6 +31,8 @@ def main():
     with open(sys.argv[1], encoding="utf-8") as file:
         data = json.load(file)
     ours = sys.argv[2]
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "floors.json"), encoding="utf-8") as file:
+        floors = json.load(file)
     by_row = {}
     for result in data["results"]:
         by_row.setdefault(result["path"]["name"], {}).setdefault(variant(result), []).append(result)
@@ -48,15 +51,23 @@ def main():
         # rows of one flow are compared by goodput.
         if table == "bulk":
             mine = figure(variants[ours], "goodput_mbps")
-            best = max(figure(variants[v], "goodput_mbps") or 0 for v in others)
-            good = mine is not None and mine >= best * (1 - SLACK)
-            say(good, f"{name}: goodput {mine} Mbit/s, best of {', '.join(others)}: {best}")
+            if others:
+                best = max(figure(variants[v], "goodput_mbps") or 0 for v in others)
+                good = mine is not None and mine >= best * (1 - SLACK)
+                say(good, f"{name}: goodput {mine} Mbit/s, best of {', '.join(others)}: {best}")
+            if name in floors:
+                floor = floors[name]["goodput"]
+                say(mine is not None and mine >= floor, f"{name}: goodput {mine} Mbit/s, not below {floor}")
         elif table == "short":
             for percentile in ("p50", "p95"):
                 mine = figure(variants[ours], "downloads", percentile)
-                best = min(figure(variants[v], "downloads", percentile) or 1e9 for v in others)
-                good = mine is not None and mine <= best * (1 + SLACK)
-                say(good, f"{name}: {percentile} of downloads {mine} s, best of {', '.join(others)}: {best}")
+                if others:
+                    best = min(figure(variants[v], "downloads", percentile) or 1e9 for v in others)
+                    good = mine is not None and mine <= best * (1 + SLACK)
+                    say(good, f"{name}: {percentile} of downloads {mine} s, best of {', '.join(others)}: {best}")
+                if name in floors:
+                    most = floors[name][percentile]
+                    say(mine is not None and mine <= most, f"{name}: {percentile} of downloads {mine} s, not above {most}")
     sys.exit(failed > 0)
 
 
