@@ -143,10 +143,10 @@ impl BaseRtt {
             self.floor_us = self.floor_us.min(rtt);
             self.floor_seen_us = now_us;
         }
-        // A thirty-second above the base still counts as having seen it, and what noise hides.
-        let near = self.base().unwrap_or(rtt);
-        let slack = (near / 32).saturating_add(self.noise() / 2);
-        if rtt <= near.saturating_add(slack) {
+        // A sixty-fourth above the floor still counts as having seen the base, and what noise hides. Not above the base itself:
+        // what drains leave of a queue would be taken for the path after the length of the window, and grow for ever.
+        let slack = (self.floor_us / 64).saturating_add(self.noise() / 2);
+        if rtt <= self.floor_us.saturating_add(slack) {
             self.seen_us = now_us;
         }
         if now_us >= self.recent_end_us && self.recent_count >= MIN_SAMPLES {
