@@ -60,8 +60,7 @@ if [ -z "$usable" ] || [ -e "$headers/rust/.appex-stamp" ]; then
 	log=$(mktemp)
 	trap 'rm -f "$log"' EXIT
 	mkdir -p "$store"
-	if ! "$here/prepare-headers.sh" --into "$store/$release" "$release" 2> >(tee "$log" >&2); then
-		wait $! || true
+	if ! "$here/prepare-headers.sh" --into "$store/$release" "$release" 2>&1 | tee "$log" >&2; then
 		reason=$(sed -n 's/^prepare-headers: error: //p' "$log" | tail -n 1)
 		[ -e "$store/$release/rust" ] || rm -rf "${store:?}/$release"
 		fail "${reason:-the Rust metadata of its headers could not be made}"

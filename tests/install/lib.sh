@@ -21,7 +21,7 @@ BASE=$INSTALL_DIR/base
 
 # What a small server has, with its network set up by systemd-networkd. No compiler: what the packages need
 # beyond this they must ask for themselves.
-BASE_PACKAGES=systemd-sysv,udev,dbus,kmod,iproute2,procps,ca-certificates,iputils-ping
+BASE_PACKAGES=systemd-sysv,udev,dbus,kmod,iproute2,procps,ca-certificates,iputils-ping,ethtool
 
 # in_image IMAGE COMMAND...: runs it as root of the system in an image that is not booted. Downloaded packages
 # are kept beside the images, for the next run.
@@ -35,7 +35,6 @@ in_image() {
 		image=$1 root=$2 archives=$3 top=$4
 		shift 4
 		mount -o loop "$image" "$root"
-		in_root() { mount "$@"; }
 		mount -t proc proc "$root/proc"
 		mount -t sysfs -o ro sysfs "$root/sys"
 		mount --rbind /dev "$root/dev"
@@ -115,4 +114,45 @@ make_base() {
 		"linux-image-$OLD" "linux-headers-$OLD"
 	mv "$BASE/image.new" "$BASE/image"
 	echo "$key" >"$BASE/key"
+}
+
+# boot IMAGE KERNEL PHASE: starts the machine with that kernel, lets systemd bring it up, runs guest.sh PHASE in it
+# as a service and waits for its power to go off. Prints what the guest says. The service and the script come on
+# a second disk and live in /run: the machine's own file system has nothing of the test.
+boot() {
+	local image=$1 kernel=$2 phase=$3 dir=$INSTALL_DIR/boot status=0
+	rm -rf "$dir"
+	mkdir -p "$dir" "$INSTALL_DIR/share/modules"
+	rm -f "$INSTALL_DIR"/share/modules/*
+	# shellcheck disable=SC2016 # for the shell inside
+	in_image "$image" sh -c '
+		number=10
+		cp "/boot/vmlinuz-$1" /run/appex-test/vmlinuz
+		for name in virtio_blk ext4; do modprobe -S "$1" --show-depends "$name"; done | while read -r verb file rest; do
+			[ "$verb" = insmod ] || continue
+			cp "$file" "/run/appex-test/modules/$number.ko.xz"
+			number=$((number + 1))
+		done' boot "$kernel"
+	cp "$INSTALL_DIR/share/vmlinuz" "$dir/vmlinuz"
+	tar -C "$INSTALL_TOP/tests/install/guest" -cf "$dir/payload" .
+	tar -C "$INSTALL_DIR/share" -rf "$dir/payload" --exclude=./modules --exclude=./vmlinuz .
+	printf '%s\n' "$phase" >"$dir/phase"
+	tar -C "$dir" -rf "$dir/payload" phase
+	ln -f "$image" "$dir/disk" 2>/dev/null || die "$image must be on the same file system as $dir"
+	: >"$dir/out"
+	(
+		cd "$INSTALL_TOP"
+		exec unshare --net tests/lab/enter tests/install/boot "$INSTALL_LAB/boot"
+	) >"$dir/qemu.log" 2>&1 || status=$?
+	cat "$dir/out"
+	cp "$dir/console" "$CACHE/log/install-console-$phase.log" 2>/dev/null || true
+	if [ "$status" != 0 ] || ! grep -qx 'end of phase' "$dir/out"; then
+		echo "not ok - phase $phase came to its end (status $status)"
+		tail -n 15 "$dir/qemu.log" "$dir/console" | sed 's/^/# /'
+		return 1
+	fi
+	if ! tests/lab/tripwire "$dir/console"; then
+		echo "not ok - phase $phase: the kernel did not complain"
+		return 1
+	fi
 }
