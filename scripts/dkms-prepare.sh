@@ -57,15 +57,19 @@ if [ -z "$usable" ] || [ -e "$headers/rust/.appex-stamp" ]; then
 	y | *"Rust metadata"* | *target.json*) ;;
 	*) fail "$answer" ;;
 	esac
+	# Where it was asked for by hand it stays where it is.
+	copy=$store/$release
+	into=(--into "$copy")
+	[ ! -e "$headers/rust/.appex-stamp" ] || copy=$headers into=()
 	log=$(mktemp)
 	trap 'rm -f "$log"' EXIT
 	mkdir -p "$store"
-	if ! "$here/prepare-headers.sh" --into "$store/$release" "$release" 2>&1 | tee "$log" >&2; then
+	if ! "$here/prepare-headers.sh" "${into[@]}" "$release" 2>&1 | tee "$log" >&2; then
 		reason=$(sed -n 's/^prepare-headers: error: //p' "$log" | tail -n 1)
 		[ -e "$store/$release/rust" ] || rm -rf "${store:?}/$release"
 		fail "${reason:-the Rust metadata of its headers could not be made}"
 	fi
-	headers=$store/$release
+	headers=$copy
 fi
 {
 	printf 'KDIR := %s\n' "$headers"

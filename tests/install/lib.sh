@@ -48,7 +48,7 @@ in_image() {
 		[ ! -e "$root/etc/resolv.conf" ] || mount --bind "$root/run/resolv.conf" "$root/etc/resolv.conf"
 		status=0
 		chroot "$root" /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-			HOME=/root LC_ALL=C.UTF-8 TERM=dumb DEBIAN_FRONTEND=noninteractive "$@" || status=$?
+			HOME=/root LC_ALL=C.UTF-8 TERM=dumb DEBIAN_FRONTEND=noninteractive SUDO_FORCE_REMOVE=yes "$@" || status=$?
 		sync
 		exit "$status"
 	' in_image "$image" "$INSTALL_DIR/mnt" "$INSTALL_DIR/archives" "$INSTALL_DIR/share" "$@"

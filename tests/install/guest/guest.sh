@@ -3,7 +3,7 @@
 # Runs in the booted machine as a service: the phase named in /run/appex-test/phase. Says "ok - NAME" and "not ok -
 # NAME", everything else as a comment, on a port of the machine that is no console; then switches the machine off.
 set -uo pipefail
-cd /run/appex-test
+cd /run/appex-test || exit
 phase=$(cat phase)
 for _ in $(seq 100); do
 	[ ! -e /dev/virtio-ports/appex.out ] || break
@@ -14,7 +14,7 @@ export LC_ALL=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin DEB
 lot=/appex/bin/lotServer.sh
 card=$(ip -4 -o route show default | sed -n 's/.* dev \([^ ]*\).*/\1/p' | head -n 1)
 
-say() { sed 's/^/# /' <<<"$*"; }
+say() { printf '%s\n' "$*" | sed 's/^/# /'; }
 # check NAME COMMAND...: a test, and what it said if it failed.
 check() {
 	local name=$1 said
