@@ -15,7 +15,8 @@
 #
 # Nothing is asked and nothing downloaded, except by scripts/prepare-headers.sh: on Debian, the kernel's source package.
 # What is missing is named in one line, with the command that installs it. An existing /appex/etc/config is kept;
-# the options given change it. On Debian the packages ("make deb") are the better way.
+# the options given change it. KVER names another kernel than the running one. On Debian the packages ("make deb") are
+# the better way.
 set -euo pipefail
 export LC_ALL=C
 umask 022
@@ -51,7 +52,7 @@ while (($# > 0)); do
 	uninstall) action=uninstall ;;
 	install) action=install ;;
 	-h | --help)
-		sed -n '4,19s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+		sed -n '4,20s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
 		exit 0
 		;;
 	*) die "unknown option $1, see --help" ;;
@@ -62,7 +63,7 @@ done
 
 version=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' "$here/dkms.conf")
 source=/usr/src/appex-$version
-release=$(uname -r)
+release=${KVER:-$(uname -r)}
 headers=/lib/modules/$release/build
 
 # --- what the distribution calls things ----------------------------------------------------------------

@@ -105,6 +105,7 @@ phase_installed() {
 	check 'reload under systemd' systemctl reload lotServer.service
 	sed -i 's/^wankbps=.*/wankbps="54321"/' /appex/etc/config
 	check 'reload takes a change over' systemctl reload lotServer.service
+	check 'the configuration of before is in force' grep -qx 'initialCwndWan: 44' /proc/net/appex/cmd
 	check 'the change is in force' grep -qx 54321 /proc/net/appex/wanKbps
 	check 'what was attached stays attached' attached
 	check 'stopping the service' systemctl stop lotServer.service
@@ -152,6 +153,17 @@ phase_upgraded() {
 	check 'the network works after the purge' network
 	check 'nothing is left in the usual places' test -z \
 		"$(ls -d /appex* /etc/appex /var/lib/appex /var/lib/dkms/appex /var/log/appex /usr/src/appex* /run/lotServer* /lib/modules/*/updates 2>/dev/null)"
+}
+
+phase_script() {
+	accelerated
+	check 'the options are in force' test "$(cat /proc/net/appex/wanKbps /proc/net/appex/wanInKbps | tr '\n' ' ')" = '60000 50000 '
+	check 'install.sh runs it, too' ./project/install.sh --no-boot
+	check 'packets are counted' within 10 grep -qE '^WanOutBytes *= *[1-9]' /proc/net/appex/stats /proc/net/appex1/stats
+	shown ./project/install.sh uninstall
+	check 'uninstalling unloads the module' fails loaded
+	check 'the network works after that' network
+	check 'no service is left' fails systemctl cat lotServer.service
 }
 
 within 60 network
