@@ -22,7 +22,7 @@ endif
 kbuild-args += $(if $(RUSTC),RUSTC=$(RUSTC)) $(if $(CLIPPY),CLIPPY=1) $(if $(APPEX_WERROR),APPEX_WERROR=1) \
 	$(if $(APPEX_SELFTEST),APPEX_SELFTEST=y)
 
-.PHONY: all modules clean help available install uninstall check lab test test-unit demo bench bench-quick bench-cost deb test-install
+.PHONY: all modules clean help available install uninstall check lab test test-unit demo bench bench-quick bench-cost deb test-install test-kernels
 
 all: modules
 
@@ -64,6 +64,9 @@ deb:
 test-install:
 	tests/install/run
 
+test-kernels:
+	tests/kernels/run
+
 demo:
 	tests/demo/demo
 
@@ -86,6 +89,8 @@ help:
 	@echo '  make deb                 the Debian packages'
 	@echo '  make test-install        install, boot, upgrade the kernel, purge: on a clean Debian with'
 	@echo '                           systemd in a virtual machine; about 15 minutes'
+	@echo '  make test-kernels        builds and boots every kernel with Rust in Debian'\''s archive;'
+	@echo '                           KERNELS= chooses; hours'
 	@echo '  make demo                before/after in a virtual machine'
 	@echo '  make bench               tables and plots against other congestion controls, in'
 	@echo '                           Documentation/benchmarks; SEEDS=, ROWS=, JOBS=, PEERS='

@@ -82,7 +82,7 @@ distribution() {
 }
 family=$(distribution)
 
-# packages_for MISSING...: the command that installs these things (headers, metadata, or the name of a program).
+# command_for MISSING...: the command that installs these things (headers, metadata, or the name of a program).
 command_for() {
 	local what
 	local -a names=()
@@ -183,7 +183,15 @@ packets() { cat /proc/net/appex*/stats 2>/dev/null | awk '/^(WanInBytes|WanOutBy
 
 start() {
 	local before i
-	/appex/bin/lotServer.sh restart || return 1
+	# By the service where there is one, so that shutting down stops it, too.
+	if [[ -d $systemd && -e $unit ]]; then
+		systemctl restart lotServer.service 2>/dev/null || {
+			journalctl -q -b -u lotServer.service -o cat -n 6 >&2 || :
+			return 1
+		}
+	else
+		/appex/bin/lotServer.sh restart || return 1
+	fi
 	before=$(packets)
 	for ((i = 0; i < 20; i++)); do
 		(($(packets) == before)) || break

@@ -30,7 +30,8 @@ try_read() {
 # try_forget: nothing is pending any more.
 try_forget() {
 	rm -f -- "$TRY_FILE"
-	[[ ! -d $APPEX_SYSTEMD ]] || run systemctl stop "$TRY_UNIT.timer" >/dev/null 2>&1 || :
+	# Not waited for: this may be part of a shutdown, and a timer without its token does nothing.
+	[[ ! -d $APPEX_SYSTEMD ]] || run systemctl --no-block stop "$TRY_UNIT.timer" >/dev/null 2>&1 || :
 }
 
 # try_note: one line of status, only while a trial runs.

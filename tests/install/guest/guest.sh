@@ -152,13 +152,14 @@ phase_upgraded() {
 	check 'purge unloads the module' fails loaded
 	check 'the network works after the purge' network
 	check 'nothing is left in the usual places' test -z \
-		"$(ls -d /appex* /etc/appex /var/lib/appex /var/lib/dkms/appex /var/log/appex /usr/src/appex* /run/lotServer* /lib/modules/*/updates 2>/dev/null)"
+		"$(ls -d /appex /etc/appex /var/lib/appex /var/lib/dkms/appex /var/log/appex /usr/src/appex* /run/lotServer* /lib/modules/*/updates 2>/dev/null)"
 }
 
 phase_script() {
 	accelerated
 	check 'the options are in force' test "$(cat /proc/net/appex/wanKbps /proc/net/appex/wanInKbps | tr '\n' ' ')" = '60000 50000 '
 	check 'install.sh runs it, too' ./project/install.sh --no-boot
+	network
 	check 'packets are counted' within 10 grep -qE '^WanOutBytes *= *[1-9]' /proc/net/appex/stats /proc/net/appex1/stats
 	shown ./project/install.sh uninstall
 	check 'uninstalling unloads the module' fails loaded
