@@ -6,7 +6,7 @@
 
 usage() {
 	cat <<-EOT
-		Usage: $0 {start | stop | reload | restart | try | confirm | status | stats | uninstall}
+		Usage: $0 {start | stop | reload | restart | try | confirm | check | status | stats | uninstall}
 
 		  start             load the accelerator with the settings of $CONFIG_FILE
 		  stop              unload it; open connections go on
@@ -15,6 +15,8 @@ usage() {
 		  try [SECONDS]     start, and stop again after 60 seconds (or SECONDS) unless
 		                    confirmed: for a machine that only the network reaches
 		  confirm           keep what "try" started
+		  check [FILE]      check a configuration and say what means something else
+		                    than with LotServer; touches nothing
 		  status (st)       show whether it runs, its sessions and its settings
 		  stats [all] [N]   show sessions and rates every 5 seconds, N times;
 		                    "all" adds the LAN side and retransmissions
@@ -61,7 +63,9 @@ main() {
 	status | st)
 		do_status
 		try_note
+		conflicts_note
 		;;
+	check) do_check "${2-}" ;;
 	stats) do_stats "${@:2}" ;;
 	-h | --help | help) usage ;;
 	renew | renewLic) say "$PRODUCT needs no licence: there is nothing to renew." ;;

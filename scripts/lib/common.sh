@@ -13,6 +13,7 @@ APPEX_SYSCTL=${APPEX_SYSCTL:-/proc/sys}
 APPEX_PPP=${APPEX_PPP:-/etc/ppp}
 APPEX_SYSTEMD=${APPEX_SYSTEMD:-/run/systemd/system}
 APPEX_DKMS=${APPEX_DKMS:-/var/lib/dkms}
+APPEX_MODULES=${APPEX_MODULES:-/proc/modules}
 
 CONFIG_FILE=$APPEX_ROOT/etc/config
 OFFLOAD_FILE=$APPEX_ROOT/etc/.offload
