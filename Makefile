@@ -19,10 +19,10 @@ endif
 ifneq ($(shell grep -sx 'CONFIG_CC_IS_CLANG=y' $(KDIR)/.config),)
 kbuild-args += LLVM=1
 endif
-kbuild-args += $(if $(CLIPPY),CLIPPY=1) $(if $(APPEX_WERROR),APPEX_WERROR=1) \
+kbuild-args += $(if $(RUSTC),RUSTC=$(RUSTC)) $(if $(CLIPPY),CLIPPY=1) $(if $(APPEX_WERROR),APPEX_WERROR=1) \
 	$(if $(APPEX_SELFTEST),APPEX_SELFTEST=y)
 
-.PHONY: all modules clean help available install uninstall check lab test test-unit demo bench bench-quick bench-cost
+.PHONY: all modules clean help available install uninstall check lab test test-unit demo bench bench-quick bench-cost deb test-install test-kernels
 
 all: modules
 
@@ -57,6 +57,16 @@ test-unit:
 test:
 	tests/run
 
+deb:
+	tests/install/make-deb
+
+# Long, and not part of `make test`.
+test-install:
+	tests/install/run
+
+test-kernels:
+	tests/kernels/run
+
 demo:
 	tests/demo/demo
 
@@ -76,6 +86,11 @@ help:
 	@echo '  make test-unit           unit tests of the pure code, on the host'
 	@echo '  make lab                 sets up the test laboratory'
 	@echo '  make test                all tests'
+	@echo '  make deb                 the Debian packages'
+	@echo '  make test-install        install, boot, upgrade the kernel, purge: on a clean Debian with'
+	@echo '                           systemd in a virtual machine; about 15 minutes'
+	@echo '  make test-kernels        builds and boots every kernel with Rust in Debian'\''s archive;'
+	@echo '                           KERNELS= chooses; hours'
 	@echo '  make demo                before/after in a virtual machine'
 	@echo '  make bench               tables and plots against other congestion controls, in'
 	@echo '                           Documentation/benchmarks; SEEDS=, ROWS=, JOBS=, PEERS='

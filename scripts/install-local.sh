@@ -13,6 +13,7 @@
 # the configuration.
 #
 # install-local.sh --uninstall: that, for "make uninstall".
+# install-local.sh --no-module: without a module, which DKMS then builds (install.sh).
 set -euo pipefail
 export LC_ALL=C
 umask 022
@@ -29,10 +30,11 @@ die() {
 
 case ${1-} in
 -h | --help)
-	sed -n '4,16s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+	sed -n '4,17s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
 	exit 0
 	;;
 --uninstall) ;;
+--no-module) module='' ;;
 -*) die "unknown option $1, see --help" ;;
 esac
 [[ $root == /?* && $root != */ ]] || die "APPEX_ROOT must be an absolute directory, not \"$root\""
@@ -40,13 +42,15 @@ if [[ ${1-} == --uninstall ]]; then
 	[[ -x $root/bin/lotServer.sh ]] || die "nothing is installed in $root"
 	APPEX_ROOT=$root exec "$root/bin/lotServer.sh" uninstall
 fi
-[[ -f $module ]] || die "no module $module: build it first (make)"
+[[ -z $module || -f $module ]] || die "no module $module: build it first (make)"
 if [[ -z $destdir ]] && ((EUID != 0)); then
 	die "run as root, or set DESTDIR"
 fi
-# The module itself knows the kernel it was built for.
-release=${KVER:-$(modinfo -F vermagic "$module" 2>/dev/null | cut -d' ' -f1)}
-[[ -n $release ]] || die "cannot tell the kernel of $module: install kmod, or set KVER"
+if [[ -n $module ]]; then
+	# The module itself knows the kernel it was built for.
+	release=${KVER:-$(modinfo -F vermagic "$module" 2>/dev/null | cut -d' ' -f1)}
+	[[ -n $release ]] || die "cannot tell the kernel of $module: install kmod, or set KVER"
+fi
 
 manifest=()
 
@@ -72,28 +76,19 @@ for part in "$here"/scripts/lib/*.sh; do
 	put 644 "$part" "$root/bin/lib/${part##*/}"
 done
 
-install -d -m 755 "$destdir/lib/modules/$release/updates"
-put 644 "$module" "/lib/modules/$release/updates/appex.ko"
-if [[ -z $destdir ]]; then
-	depmod -a "$release" || die "depmod failed for $release"
+if [[ -n $module ]]; then
+	install -d -m 755 "$destdir/lib/modules/$release/updates"
+	put 644 "$module" "/lib/modules/$release/updates/appex.ko"
+	if [[ -z $destdir ]]; then
+		depmod -a "$release" || die "depmod failed for $release"
+	fi
 fi
-
-# The interface of the default route is what most servers accelerate.
-default_interface() {
-	[[ -z $destdir ]] || return 0
-	{ ip -4 -o route show default || ip -6 -o route show default; } 2>/dev/null |
-		sed -n 's/.* dev \([^ ]*\).*/\1/p' | head -n 1 || :
-}
 
 config=$destdir$root/etc/config
 if [[ -e $config ]]; then
 	printf 'Kept the configuration %s\n' "$config"
 else
 	install -m 644 "$here/etc/config" "$config"
-	interface=$(default_interface)
-	if [[ $interface =~ ^[A-Za-z0-9._@-]+$ ]]; then
-		sed -i "s/^accif=.*/accif=\"$interface\"/" "$config"
-	fi
 	[[ $root == /appex ]] || sed -i "s|^afterLoad=.*|afterLoad=\"$root/bin/afterLoad\"|" "$config"
 fi
 
@@ -104,4 +99,4 @@ record=$destdir$root/etc/.manifest
 	[[ ! -f $record ]] || cat -- "$record"
 } | awk '!seen[$0]++' >"$record.new"
 mv -f -- "$record.new" "$record"
-printf 'Installed %s/bin/lotServer.sh and /lib/modules/%s/updates/appex.ko\n' "$root" "$release"
+printf 'Installed %s/bin/lotServer.sh%s\n' "$root" "${module:+ and /lib/modules/$release/updates/appex.ko}"

@@ -16,6 +16,9 @@
 #   APPEX_SYSFS   where network devices are described        (/sys/class/net)
 #   APPEX_SYSCTL  where kernel settings are                  (/proc/sys)
 #   APPEX_PPP     directory of the PPP daemon's hooks        (/etc/ppp)
+#   APPEX_SYSTEMD there only where systemd is process 1      (/run/systemd/system)
+#   APPEX_MODULES the list of loaded modules                 (/proc/modules)
+#   APPEX_DKMS    where DKMS keeps its builds                (/var/lib/dkms)
 #   APPEX_STATS_INTERVAL  seconds between two stats screens  (5)
 set -euo pipefail
 
@@ -32,7 +35,7 @@ umask 022
 
 SELF=$(readlink -f -- "${BASH_SOURCE[0]}")
 LIB=${SELF%/*}/lib
-for part in common keys check config offload device engine system report stats commands; do
+for part in common keys check config offload device engine system report stats try compare commands; do
 	# shellcheck source=/dev/null
 	. "$LIB/$part.sh" || {
 		printf 'lotServer.sh: its part %s/%s.sh is missing: install it again\n' "$LIB" "$part" >&2

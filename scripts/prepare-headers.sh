@@ -11,7 +11,7 @@
 # macro libraries and scripts/target.json). Fedora, Arch and others ship them with their headers, Debian does not. This
 # builds them from the matching linux-source package with the headers' own configuration, checks that every
 # Rust symbol comes out under the name that the kernel exports, and installs them. Once per kernel;
-# about a minute and 1.5 GB of temporary space below ${TMPDIR:-/var/tmp}. DKMS runs it before each build.
+# about a minute and 1.5 GB of temporary space below ${TMPDIR:-/var/tmp}. DKMS has it done by dkms-prepare.sh, --into a directory of its own.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
@@ -110,8 +110,8 @@ need bison bison
 need bc bc
 need xz xz-utils
 need python3 python3
-[ -e /usr/include/gelf.h ] || missing+=(libelf-dev)
-[ -e /usr/include/zlib.h ] || missing+=(zlib1g-dev)
+# Without it the kernel's configuration would lose CONFIG_DEBUG_INFO_BTF, on which structures depend.
+[ -z "$(config CONFIG_DEBUG_INFO_BTF)" ] || need pahole pahole
 if command -v "$RUSTC" >/dev/null; then
 	[ -e "$("$RUSTC" --print sysroot)/lib/rustlib/src/rust/library/core/src/lib.rs" ] || missing+=(rust-src)
 	have=$("$RUSTC" --version)
@@ -168,10 +168,17 @@ build() {
 	}
 }
 build olddefconfig
+# What the tools here cannot do is switched off without a word, and structures would differ from the kernel's.
+settings() { grep -vE '^#|^$|_VERSION(_TEXT)?=|^CONFIG_(PAHOLE|GCC|LD|AS|RUSTC?|CLANG|LLD|BINDGEN)_' "$1" | sort; }
+lost=$(comm -23 <(settings "$headers/.config") <(settings "$out/.config") | head -n 5 | tr '\n' ' ')
+[ -z "$lost" ] || say "with the tools here the kernel's configuration changes: $lost"
 grep -q '^CONFIG_RUST=y' "$out/.config" || {
 	die "with the tools here the kernel's configuration loses CONFIG_RUST: $(make -s -C "$source_dir" O="$out" CC="$cc" RUSTC="$RUSTC" rustavailable 2>&1 | tail -n 5)"
 }
-build prepare
+# The metadata is wanted, not the programs that a whole kernel's build checks and signs objects with: they would take
+# libelf's and OpenSSL's headers, and of libelf a machine with a backported kernel has a version to which the
+# distribution's headers do not belong. The configuration that the sources see stays as it is.
+build prepare CONFIG_OBJTOOL= CONFIG_DEBUG_INFO_BTF= CONFIG_MODULE_SIG_FORMAT= CONFIG_SYSTEM_TRUSTED_KEYRING=
 
 # The names carry hashes of everything they are made of: one that differs would fail at insmod at best.
 sed -n 's/^EXPORT_SYMBOL_RUST_GPL(\(.*\)).*/\1/p' "$out"/rust/exports_*_generated.h | sort -u >"$work/built"

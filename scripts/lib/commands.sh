@@ -6,12 +6,17 @@
 
 usage() {
 	cat <<-EOT
-		Usage: $0 {start | stop | reload | restart | status | stats | uninstall}
+		Usage: $0 {start | stop | reload | restart | try | confirm | check | status | stats | uninstall}
 
 		  start             load the accelerator with the settings of $CONFIG_FILE
 		  stop              unload it; open connections go on
 		  reload            take over a changed configuration without unloading
 		  restart           stop, then start
+		  try [SECONDS]     start, and stop again after 60 seconds (or SECONDS) unless
+		                    confirmed: for a machine that only the network reaches
+		  confirm           keep what "try" started
+		  check [FILE]      check a configuration and say what means something else
+		                    than with LotServer; touches nothing
 		  status (st)       show whether it runs, its sessions and its settings
 		  stats [all] [N]   show sessions and rates every 5 seconds, N times;
 		                    "all" adds the LAN side and retransmissions
@@ -34,17 +39,33 @@ main() {
 		;;
 	esac
 	case ${1-} in
-	start | stop | reload | restart)
+	start | stop | reload | restart | confirm)
 		require_root
 		lock
 		"do_$1"
+		;;
+	try)
+		require_root
+		lock
+		do_try "${2-}"
+		;;
+	# What "try" has armed calls this; it waits for a command that is at work.
+	try-ends)
+		require_root
+		lock 600
+		do_try_ends "${2-}"
 		;;
 	uninstall | uninst)
 		require_root
 		lock
 		do_uninstall "${2-}"
 		;;
-	status | st) do_status ;;
+	status | st)
+		do_status
+		try_note
+		conflicts_note
+		;;
+	check) do_check "${2-}" ;;
 	stats) do_stats "${@:2}" ;;
 	-h | --help | help) usage ;;
 	renew | renewLic) say "$PRODUCT needs no licence: there is nothing to renew." ;;
@@ -70,11 +91,11 @@ do_start() {
 	start_configured
 }
 
-# start_configured: everything after the last check that touches nothing.
+# start_configured [UNDO]: everything after the last check that touches nothing.
 start_configured() {
 	engine_count
 	wan_list
-	ROLLBACK=start_undo
+	ROLLBACK=${1:-start_undo}
 	offload_apply "${MATCHING[@]}" || exit 1
 	wmem_shrink || exit 1
 	module_load || exit 1
@@ -185,6 +206,7 @@ do_stop() {
 		warn "$PRODUCT is not running!"
 		exit 1
 	fi
+	try_forget
 	say "$PRODUCT is stopped!"
 }
 
@@ -309,6 +331,7 @@ do_uninstall() {
 	else
 		files=("$APPEX_ROOT/bin/lotServer.sh" "$APPEX_ROOT"/bin/lib/*.sh "$APPEX_ROOT/bin/lib/" "$APPEX_ROOT/bin/" "$APPEX_ROOT/etc/" "$APPEX_ROOT/log/" "$APPEX_ROOT/")
 	fi
+	try_forget
 	uninstall_files "${files[@]}"
 	rm -f -- "$LOCK_FILE"
 	say 'Uninstallation done!'

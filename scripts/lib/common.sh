@@ -11,6 +11,9 @@ APPEX_RUN=${APPEX_RUN:-/run}
 APPEX_SYSFS=${APPEX_SYSFS:-/sys/class/net}
 APPEX_SYSCTL=${APPEX_SYSCTL:-/proc/sys}
 APPEX_PPP=${APPEX_PPP:-/etc/ppp}
+APPEX_SYSTEMD=${APPEX_SYSTEMD:-/run/systemd/system}
+APPEX_DKMS=${APPEX_DKMS:-/var/lib/dkms}
+APPEX_MODULES=${APPEX_MODULES:-/proc/modules}
 
 CONFIG_FILE=$APPEX_ROOT/etc/config
 OFFLOAD_FILE=$APPEX_ROOT/etc/.offload
@@ -18,6 +21,7 @@ RUNCONFIG_FILE=$APPEX_ROOT/etc/.runconfig
 MANIFEST_FILE=$APPEX_ROOT/etc/.manifest
 LOCK_FILE=$APPEX_RUN/lotServer.lock
 PID_FILE=$APPEX_RUN/lotServer.pid
+TRY_FILE=$APPEX_RUN/lotServer.try
 
 # What has to be undone if this run ends before it is done: the name of a
 # function, or nothing. One place for errors, signals and unexpected ends.

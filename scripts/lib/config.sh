@@ -99,6 +99,7 @@ config_take() {
 # rules (its order mistake with highcsv mended).
 config_derive() {
 	local flags
+	[[ ${CONFIG[accif]} != auto ]] || default_interfaces
 	if [[ -z ${CONFIG[accif]} ]]; then
 		config_error "$CONFIG_FILE${CONFIG_LINE[accif]:+:${CONFIG_LINE[accif]}}: accif=\"\" is not accepted: it must be at least one interface name, such as eth0, or pattern, such as eth*"
 	fi

@@ -59,3 +59,17 @@ lower_of() {
 	done
 	[[ ! -r $dir/bonding/slaves ]] || cat "$dir/bonding/slaves"
 }
+
+# default_interfaces: accif="auto", the interfaces of the default routes; where there is none yet, names that
+# servers' cards have.
+default_interfaces() {
+	local found
+	found=$({ ip -4 -o route show default || :; ip -6 -o route show default || :; } 2>/dev/null |
+		sed -n 's/.* dev \([^ ]*\).*/\1/p' | sort -u | tr '\n' ' ') || found=
+	if check_value ifs "$found" && [[ -n $CHECKED ]]; then
+		CONFIG[accif]=$CHECKED
+	else
+		CONFIG[accif]='eth* en*'
+		warn "[warn] accif=\"auto\": there is no default route yet; taking ${CONFIG[accif]}"
+	fi
+}

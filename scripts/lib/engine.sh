@@ -72,8 +72,26 @@ module_load() {
 	done
 	warn "Load $PRODUCT failed!"
 	[[ -z $error ]] || warn "$error"
-	[[ $error != *'not found'* ]] || warn "appex is not installed for kernel $(uname -r): run make and make install"
+	[[ $error != *'not found'* ]] || module_missing
 	return 1
+}
+
+# module_missing: why there is no module for this kernel, and what to do.
+module_missing() {
+	local release log reason=''
+	release=$(uname -r)
+	if [[ -r /boot/config-$release ]] && ! grep -q '^CONFIG_RUST=y' "/boot/config-$release"; then
+		warn "The kernel $release was built without Rust, which appex needs. In Debian 13 the one of trixie-backports has it:"
+		warn "apt install -t trixie-backports linux-image-amd64 linux-headers-amd64 (cloud images: linux-image-cloud-amd64 linux-headers-cloud-amd64), then reboot"
+	elif [[ -d $APPEX_DKMS/appex ]]; then
+		for log in "$APPEX_DKMS"/appex/*/build/make.log; do
+			[[ ! -r $log ]] || reason=$(sed -n "s/^appex: \(cannot build for kernel $release: .*\)/\1/p" "$log" | tail -n 1)
+		done
+		[[ -z $reason ]] || warn "$reason"
+		warn "DKMS has not built appex for kernel $release: run dkms autoinstall -k $release (its headers must be installed: apt install linux-headers-$release)"
+	else
+		warn "appex is not installed for kernel $release: run make and make install"
+	fi
 }
 
 module_insert() {

@@ -9,6 +9,8 @@ setup() {
 	T=$(mktemp -d)
 	export FAKE_STATE=$T/state
 	export APPEX_ROOT=$T/appex APPEX_PROC=$T/proc/appex APPEX_RUN=$T/run APPEX_PPP=$T/ppp
+	# This machine's systemd would act outside of the test's namespaces.
+	export APPEX_SYSTEMD=$T/no-systemd APPEX_DKMS=$T/dkms APPEX_MODULES=$T/modules-list
 	mkdir -p "$FAKE_STATE" "$APPEX_ROOT"/{bin,etc,log} "$T/proc" "$APPEX_RUN"
 	cp "$SCRIPTS/lotServer.sh" "$APPEX_ROOT/bin/"
 	mkdir "$APPEX_ROOT/bin/lib"
@@ -114,7 +116,7 @@ with_parts() {
 	STATUS=0
 	# shellcheck disable=SC2016 # for the inner shell
 	SELF=$LOT bash -c 'set -euo pipefail
-		for part in common keys check config offload device engine system report stats commands; do
+		for part in common keys check config offload device engine system report stats try compare commands; do
 			. "$APPEX_ROOT/bin/lib/$part.sh"
 		done
 		eval "$1"' with_parts "$1" >"$T/out" 2>"$T/err" || STATUS=$?

@@ -245,6 +245,11 @@ test_missing_and_empty() {
 }
 
 test_shipped_configuration_is_the_defaults() {
+	# For accif="auto".
+	veth wan0
+	ip link set wan0 up
+	ip link set p-wan0 up
+	ip route add default dev wan0
 	cp "$SCRIPTS/../etc/config" "$CONF" 2>/dev/null || cp "$HERE/../../etc/config" "$CONF"
 	with_parts 'config_load; declare -p CONFIG CONFIG_LINE >"$APPEX_RUN/shipped"
 		for k in "${!CONFIG_LINE[@]}"; do

@@ -13,7 +13,9 @@
 # breaks: test_module_parameters | lib/engine.sh | s/for name in ipTxHookPri /for name in /
 # breaks: test_module_from_a_path | lib/engine.sh | s/run insmod "${CONFIG\[modulePath\]}"/false/
 # breaks: test_module_missing | lib/engine.sh | s/warn "Load $PRODUCT failed!"/:/
-# breaks: test_module_missing | lib/engine.sh | s/ || warn "appex is not installed.*/ || :/
+# breaks: test_module_missing | lib/engine.sh | s/warn "appex is not installed.*/:/
+# breaks: test_module_missing_under_dkms | lib/engine.sh | s/\[\[ -z $reason \]\] || warn "$reason"/:/
+# breaks: test_accif_auto | lib/config.sh | s/ || default_interfaces$/ || :/
 # breaks: test_proc_appears_late | lib/engine.sh | s/until \[\[ -e $file \]\]; do/while false; do/
 # breaks: test_proc_never_appears | lib/engine.sh | s/if ((SECONDS >= deadline)); then/if false; then/
 # breaks: test_refused_value_rolls_back | lib/commands.sh | s/^\toffload_restore keep_none || :/\t:/
@@ -134,6 +136,43 @@ test_module_missing() {
 	absent "$APPEX_PROC"
 }
 
+# DKMS's log says why there is no module, and what to install.
+test_module_missing_under_dkms() {
+	local log=$APPEX_DKMS/appex/0.1.0/build/make.log
+	mkdir -p "${log%/*}"
+	printf '%s\n' 'appex: cannot build for kernel 1.2.3: of another kernel' \
+		"appex: cannot build for kernel $(uname -r): packages are missing: bison; install them: apt install bison" >"$log"
+	config accif=eth0
+	fault load missing
+	run_lot start
+	is "$STATUS" 1
+	like "$ERR" "*cannot build for kernel $(uname -r): packages are missing: bison; install them: apt install bison*"
+	like "$ERR" "*run dkms autoinstall -k $(uname -r)*"
+	unlike "$ERR" '*of another kernel*'
+	unlike "$ERR" '*make install*'
+}
+
+test_accif_auto() {
+	veth wan4 wan6 other
+	ip addr add 192.0.2.1/24 dev wan4
+	ip -6 addr add 2001:db8::1/64 dev wan6 nodad
+	ip link set wan4 up
+	ip link set p-wan4 up
+	ip link set wan6 up
+	ip link set p-wan6 up
+	config accif=auto engineNum=1
+	ok_lot start
+	like "$ERR" '*there is no default route yet; taking eth\* en\**'
+	is "$(in_engine wanIf)" 'eth* en*'
+	# What is found later counts at the next reload.
+	ip route add default via 192.0.2.2 dev wan4
+	ip route add default via 192.0.2.3 dev wan4 metric 7
+	ip -6 route add default via 2001:db8::2 dev wan6
+	ok_lot reload
+	is "$(in_engine wanIf)" 'wan4 wan6'
+	is "$ERR" ''
+}
+
 test_proc_appears_late() {
 	config accif=eth0 engineNum=1
 	fault load 'late 2'
@@ -240,7 +279,7 @@ test_environment() {
 	env -i PATH="$HERE/fake" FAKE_STATE="$FAKE_STATE" APPEX_ROOT="$APPEX_ROOT" APPEX_PROC="$APPEX_PROC" \
 		APPEX_RUN="$APPEX_RUN" APPEX_PPP="$APPEX_PPP" "$(command -v bash)" "$T/link" start >"$T/out" 2>"$T/err" || fail "$(<"$T/err")"
 	is "$(feature eth0 tcp-segmentation-offload)" off
-	is "$(env -i "$(command -v bash)" "$T/link" -h | head -n 1)" "Usage: $T/link {start | stop | reload | restart | status | stats | uninstall}"
+	is "$(env -i "$(command -v bash)" "$T/link" -h | head -n 1)" "Usage: $T/link {start | stop | reload | restart | try | confirm | check | status | stats | uninstall}"
 	cd "$APPEX_ROOT/bin" || fail cd
 	./lotServer.sh stop >/dev/null || fail 'stop from its own directory'
 }
@@ -381,7 +420,7 @@ test_not_root() {
 test_usage() {
 	run_lot
 	is "$STATUS" 1
-	like "$OUT" "Usage: $LOT {start | stop | reload | restart | status | stats | uninstall}*"
+	like "$OUT" "Usage: $LOT {start | stop | reload | restart | try | confirm | check | status | stats | uninstall}*"
 	run_lot frobnicate
 	is "$STATUS" 1
 	like "$OUT" 'Usage: *'

@@ -1,0 +1,253 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Installs appex on a Linux with DKMS, and starts it now and at every boot:
+#
+#   ./install.sh [OPTION]...            ./install.sh uninstall
+#
+#     -i "IF..."   accelerated interfaces       (those of the default routes)
+#     -out KBPS    outbound bandwidth, kbit/s   (1000000)
+#     -in KBPS     inbound bandwidth, kbit/s    (1000000)
+#     -t MS        shortRttMS                   (0: off)
+#     -r, -b       run now; run at boot: both are done anyway. --no-run, --no-boot: they are not
+#     -e, -p, -f   of the original's installer: accepted, without effect
+#     --check      only say what is missing
+#
+# Nothing is asked and nothing downloaded, except by scripts/prepare-headers.sh: on Debian, the kernel's source package.
+# What is missing is named in one line, with the command that installs it. An existing /appex/etc/config is kept;
+# the options given change it. KVER names another kernel than the running one. On Debian the packages ("make deb") are
+# the better way.
+set -euo pipefail
+export LC_ALL=C
+umask 022
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
+unit=/etc/systemd/system/lotServer.service
+config=/appex/etc/config
+systemd=${APPEX_SYSTEMD:-/run/systemd/system}
+
+say() { printf 'install.sh: %s\n' "$*"; }
+die() {
+	printf 'install.sh: %s\n' "$*" >&2
+	exit 1
+}
+
+declare -A wanted=()
+run=1 boot=1 action=install
+# value OPTION NUMBER-OF-WORDS VALUE: an option's value must be there.
+value() { (($2 >= 2)) || die "$1 needs a value, see --help"; }
+number() { [[ $2 =~ ^[0-9]{1,10}$ ]] || die "$1: \"$2\" is not a whole number"; }
+while (($# > 0)); do
+	case $1 in
+	-i) value "$1" $# && wanted[accif]=$2 && shift ;;
+	-out) value "$1" $# && number "$1" "$2" && wanted[wankbps]=$2 && shift ;;
+	-in) value "$1" $# && number "$1" "$2" && wanted[waninkbps]=$2 && shift ;;
+	-t) value "$1" $# && number "$1" "$2" && wanted[shortRttMS]=$2 && shift ;;
+	-e | -p) value "$1" $# && shift ;;
+	-f) ;;
+	-r) run=1 ;;
+	-b) boot=1 ;;
+	--no-run) run='' ;;
+	--no-boot) boot='' ;;
+	--check) action=check ;;
+	uninstall) action=uninstall ;;
+	install) action=install ;;
+	-h | --help)
+		sed -n '4,20s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+		exit 0
+		;;
+	*) die "unknown option $1, see --help" ;;
+	esac
+	shift
+done
+[[ ${wanted[accif]-x} =~ ^[][A-Za-z0-9._@*?\ -]+$ ]] || die "-i: \"${wanted[accif]}\" is no list of interface names"
+
+version=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' "$here/dkms.conf")
+source=/usr/src/appex-$version
+release=${KVER:-$(uname -r)}
+headers=/lib/modules/$release/build
+
+# --- what the distribution calls things ----------------------------------------------------------------
+distribution() {
+	local ID='' ID_LIKE='' word
+	if [[ -r /etc/os-release ]]; then
+		# shellcheck source=/dev/null
+		. /etc/os-release
+	fi
+	for word in $ID $ID_LIKE; do
+		case $word in
+		debian | ubuntu | fedora | rhel | arch | suse | opensuse*) printf '%s\n' "${word/opensuse*/suse}" && return ;;
+		esac
+	done
+	echo other
+}
+family=$(distribution)
+
+# command_for MISSING...: the command that installs these things (headers, metadata, or the name of a program).
+command_for() {
+	local what
+	local -a names=()
+	for what; do
+		case $family:$what in
+		debian:headers | ubuntu:headers) names+=("linux-headers-$release") ;;
+		fedora:headers | rhel:headers) names+=("kernel-devel-$release") ;;
+		arch:headers) names+=(linux-headers) ;;
+		suse:headers) names+=(kernel-default-devel) ;;
+		ubuntu:metadata) names+=("linux-lib-rust-$release") ;;
+		fedora:bindgen) names+=(bindgen-cli) ;;
+		arch:bindgen | suse:bindgen) names+=(rust-bindgen) ;;
+		arch:rustc | suse:rustc | fedora:rustc) names+=(rust) ;;
+		*) names+=("$what") ;;
+		esac
+	done
+	case $family in
+	debian | ubuntu) echo "apt install ${names[*]}" ;;
+	fedora | rhel) echo "dnf install ${names[*]}" ;;
+	arch) echo "pacman -S ${names[*]}" ;;
+	suse) echo "zypper install ${names[*]}" ;;
+	*) echo "with your package manager: ${names[*]}" ;;
+	esac
+}
+
+# --- checks ----------------------------------------------------------------------------------------------
+check() {
+	local tool answer
+	local -a missing=()
+	local -a tools=(dkms make gcc rustc bindgen)
+	# What making the metadata of Debian's headers takes; see scripts/prepare-headers.sh.
+	[[ $family != debian ]] || tools+=(clang flex bison bc pahole python3)
+	for tool in "${tools[@]}"; do
+		command -v "$tool" >/dev/null || missing+=("$tool")
+	done
+	if [[ $family == debian ]]; then
+		command -v xz >/dev/null || missing+=(xz-utils)
+		compgen -G '/usr/src/rustc-*/library/core' >/dev/null || missing+=(rust-src)
+	fi
+	[[ -e $headers/Makefile ]] || missing+=(headers)
+	if [[ -r /boot/config-$release ]] && ! grep -q '^CONFIG_RUST=y' "/boot/config-$release"; then
+		answer=$("$here/scripts/rust-available.sh" "$headers") || :
+		case $family in
+		debian) die "$answer" ;;
+		*) die "the kernel $release was built without Rust (CONFIG_RUST), which appex needs; install a kernel that has it and reboot" ;;
+		esac
+	fi
+	((${#missing[@]} == 0)) || die "missing: ${missing[*]}; install: $(command_for "${missing[@]}")"
+	if ! answer=$("$here/scripts/rust-available.sh" "$headers"); then
+		case $answer in
+		*"Rust metadata"* | *target.json*)
+			# Only of Debian's headers it can be made, by the build itself.
+			[[ $family == debian ]] || die "the headers of $release have no Rust metadata; install: $(command_for metadata)"
+			;;
+		*) die "$answer" ;;
+		esac
+	fi
+	if [[ -e /sys/firmware/efi ]] && command -v mokutil >/dev/null && mokutil --sb-state 2>/dev/null | grep -q 'SecureBoot enabled'; then
+		say "Secure Boot is on: the module is signed with DKMS's key, which must be enrolled once: mokutil --import /var/lib/dkms/mok.pub, then reboot"
+	fi
+}
+
+# --- installing ------------------------------------------------------------------------------------------
+installed_by_package() { command -v dpkg-query >/dev/null && dpkg-query -W appex appex-dkms >/dev/null 2>&1; }
+
+remove_module() {
+	local other
+	for other in $(dkms status appex 2>/dev/null | sed -n 's|^appex/\([^,: ]*\).*|\1|p' | sort -u); do
+		dkms remove "appex/$other" --all >/dev/null 2>&1 || :
+		rm -rf "/usr/src/appex-$other"
+	done
+}
+
+install_module() {
+	say "building the module for kernel $release (some minutes where Rust metadata has to be made)"
+	remove_module
+	mkdir -p "$source/scripts"
+	cp -r "$here/Kbuild" "$here/Makefile" "$here/dkms.conf" "$here/src" "$source/"
+	cp "$here"/scripts/{dkms-prepare.sh,prepare-headers.sh,rust-available.sh} "$source/scripts/"
+	find "$source" \( -name '*.o' -o -name '*.cmd' -o -name bindings_generated.rs \) -delete
+	dkms add "appex/$version" >/dev/null
+	dkms install "appex/$version" -k "$release" || {
+		remove_module
+		die 'the module was not built; the reason is above. Nothing was installed'
+	}
+}
+
+# set_key KEY VALUE: in the configuration, where it stands or at the end.
+set_key() {
+	if grep -q "^$1=" "$config"; then
+		sed -i "s|^$1=.*|$1=\"$2\"|" "$config"
+	else
+		printf '%s="%s"\n' "$1" "$2" >>"$config"
+	fi
+}
+
+packets() { cat /proc/net/appex*/stats 2>/dev/null | awk '/^(WanInBytes|WanOutBytes)/ { n += $3 } END { print n + 0 }'; }
+
+start() {
+	local before i
+	# By the service where there is one, so that shutting down stops it, too.
+	if [[ -d $systemd && -e $unit ]]; then
+		systemctl restart lotServer.service 2>/dev/null || {
+			journalctl -q -b -u lotServer.service -o cat -n 6 >&2 || :
+			return 1
+		}
+	else
+		/appex/bin/lotServer.sh restart || return 1
+	fi
+	before=$(packets)
+	for ((i = 0; i < 20; i++)); do
+		(($(packets) == before)) || break
+		sleep 0.5
+	done
+	if (($(packets) > before)); then
+		say "running on $(cat /proc/net/appex/wanIf); packets are counted"
+	else
+		say "running on $(cat /proc/net/appex/wanIf), but no packet went over it in ten seconds: is that the right interface? (-i)"
+	fi
+}
+
+do_install() {
+	local key
+	check
+	! installed_by_package || die 'the packages are installed; remove them first: apt purge appex appex-dkms'
+	install_module
+	"$here/scripts/install-local.sh" --no-module
+	for key in "${!wanted[@]}"; do
+		set_key "$key" "${wanted[$key]}"
+	done
+	if [[ -d /etc/systemd/system ]]; then
+		install -m 644 "$here/etc/lotServer.service" "$unit"
+		grep -qxF "$unit" /appex/etc/.manifest || printf '%s\n' "$unit" >>/appex/etc/.manifest
+		[[ ! -d $systemd ]] || systemctl daemon-reload
+		[[ -z $boot ]] || systemctl enable lotServer.service >/dev/null 2>&1 || say 'cannot enable lotServer.service: it will not start at boot'
+	elif [[ $boot ]]; then
+		say 'there is no systemd here: have /appex/bin/lotServer.sh start run at boot yourself'
+	fi
+	if [[ $run ]]; then
+		start || die 'installed, but it does not start; the reason is above, and the network goes on unaccelerated. Once that is mended: /appex/bin/lotServer.sh start'
+	fi
+	say 'done. "lotServer.sh status" in /appex/bin shows what it does; ./install.sh uninstall removes it'
+}
+
+do_uninstall() {
+	! installed_by_package || die 'the packages are installed; remove them: apt purge appex appex-dkms'
+	if [[ -e $unit ]]; then
+		systemctl disable lotServer.service >/dev/null 2>&1 || :
+	fi
+	if [[ -x /appex/bin/lotServer.sh ]]; then
+		/appex/bin/lotServer.sh uninstall -f || die 'not removed; the reason is above'
+	fi
+	[[ ! -d $systemd ]] || systemctl daemon-reload
+	! command -v dkms >/dev/null || remove_module
+	rm -rf /var/lib/appex/headers
+	[[ ! -d /var/lib/appex ]] || rmdir --ignore-fail-on-non-empty /var/lib/appex
+	say 'removed'
+}
+
+((EUID == 0)) || die 'run it as root'
+case $action in
+check)
+	check
+	say "kernel $release: nothing is missing"
+	;;
+install) do_install ;;
+uninstall) do_uninstall ;;
+esac

@@ -1,0 +1,175 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Runs in the booted machine as a service: the phase named in /run/appex-test/phase. Says "ok - NAME" and "not ok -
+# NAME", everything else as a comment, on a port of the machine that is no console; then switches the machine off.
+set -uo pipefail
+cd /run/appex-test || exit
+phase=$(cat phase)
+for _ in $(seq 100); do
+	[ ! -e /dev/virtio-ports/appex.out ] || break
+	sleep 0.2
+done
+exec >/dev/virtio-ports/appex.out 2>&1 </dev/null
+export LC_ALL=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin DEBIAN_FRONTEND=noninteractive
+lot=/appex/bin/lotServer.sh
+card=$(ip -4 -o route show default | sed -n 's/.* dev \([^ ]*\).*/\1/p' | head -n 1)
+
+say() { printf '%s\n' "$*" | sed 's/^/# /'; }
+# check NAME COMMAND...: a test, and what it said if it failed.
+check() {
+	local name=$1 said
+	shift
+	if said=$("$@" 2>&1); then
+		echo "ok - $phase: $name"
+	else
+		echo "not ok - $phase: $name"
+		say "$* said: $said"
+	fi
+}
+# shown COMMAND...: a line of the transcript.
+shown() {
+	say "root@server:~$ $*"
+	"$@" 2>&1 | sed 's/^/#   /'
+	return "${PIPESTATUS[0]}"
+}
+fails() { ! "$@"; }
+loaded() { grep -q '^appex ' /proc/modules && [ -d /proc/net/appex ]; }
+# Open connections to beyond the router, with data on their way.
+network() { timeout 20 bash -c 'exec 3<>/dev/tcp/192.0.2.1/9000 && head -c 100000 /dev/zero >&3'; }
+zeta_on_the_wire() {
+	local info pid status
+	timeout 30 bash -c 'exec 3<>/dev/tcp/192.0.2.1/9000; head -c 300000 /dev/zero >&3; sleep 20' &
+	pid=$!
+	sleep 3
+	info=$(ss -tinH dst 192.0.2.1)
+	say "$info"
+	# Each engine, one for each processor, counts its own.
+	grep -hE '^NumOfAccFlows' /proc/net/appex*/stats
+	grep -q ' zeta ' <<<"$info" && grep -qhE '^NumOfAccFlows *= *[1-9]' /proc/net/appex*/stats
+	status=$?
+	kill "$pid"
+	wait "$pid" 2>/dev/null
+	return "$status"
+}
+attached() { [ "$(cat /proc/net/appex/wanIf)" = "$card" ] && [ -n "$card" ]; }
+within() { # SECONDS COMMAND...
+	local i seconds=$1
+	shift
+	for ((i = 0; i < seconds * 2; i++)); do
+		! "$@" || return 0
+		sleep 0.5
+	done
+	return 1
+}
+accelerated() {
+	check 'the service is active' systemctl is-active lotServer.service
+	check 'the module is loaded' loaded
+	check "$card, the default route's interface, is accelerated" attached
+	check 'a connection runs under zeta' zeta_on_the_wire
+}
+
+# What an accelerator could have changed on a machine.
+state() {
+	local name
+	for name in $(ip -o link show | sed -n 's/^[0-9]*: \([^:@]*\).*/\1/p'); do
+		echo "== ethtool -k $name"
+		ethtool -k "$name"
+	done
+	echo '== qdisc'
+	tc qdisc show
+	echo '== sysctl'
+	sysctl -a 2>/dev/null | grep -vE '^(kernel\.random\.|kernel\.ns_last_pid|kernel\.pty\.nr|fs\.(dentry-state|inode-nr|inode-state|file-nr|quota|aio-nr)|net\.netfilter\.nf_conntrack_count|kernel\.hung_task_detect|kernel\.sched_domain|kernel\.cap_last|kernel\.threads-max|user\.max|vm\.(user|admin)_reserve|kernel\.perf_event_max_sample_rate|net\.ipv4\.(tcp_mem|udp_mem)|fs\.epoll\.max|net\.ipv[46]\.(conf|neigh)\.[^.]*\.(base_reachable|stable_secret)|fs\.fanotify|fs\.inotify)'
+	echo '== modules'
+	sed 's/ .*//' /proc/modules | sort
+	echo '== congestion controls'
+	cat /proc/sys/net/ipv4/tcp_available_congestion_control /proc/sys/net/ipv4/tcp_congestion_control
+	echo '== units'
+	systemctl list-unit-files --no-legend --no-pager | awk '{ print $1, $2 }' | grep -v appex-test
+}
+
+phase_before() {
+	check 'the network works' network
+	check 'no module' fails loaded
+	echo 'state begins'
+	state
+	echo 'state ends'
+}
+
+phase_after() { phase_before; }
+
+phase_installed() {
+	shown uname -r
+	accelerated
+	shown "$lot" status
+
+	check 'reload under systemd' systemctl reload lotServer.service
+	sed -i 's/^wankbps=.*/wankbps="54321"/' /appex/etc/config
+	check 'reload takes a change over' systemctl reload lotServer.service
+	check 'the configuration of before is in force' grep -qx 'initialCwndWan: 44' /proc/net/appex/cmd
+	check 'the change is in force' grep -qx 54321 /proc/net/appex/wanKbps
+	check 'what was attached stays attached' attached
+	check 'stopping the service' systemctl stop lotServer.service
+	check 'the module is gone' fails loaded
+	check 'the network works without it' network
+	check 'stopping once more is no failure' systemctl stop lotServer.service
+
+	# A trial, from a session that is killed right after.
+	setsid --wait bash -c "$lot try 12 </dev/null >/run/try.out 2>&1; kill -KILL 0" >/dev/null 2>&1
+	shown cat /run/try.out
+	check 'try has started it' loaded
+	check 'a timer of the system waits for the confirmation' systemctl is-active lotServer-try.timer
+	check 'unconfirmed it is taken back' within 30 fails loaded
+	check 'the network works after that' network
+	shown "$lot" try 12
+	shown "$lot" confirm
+	sleep 15
+	check 'confirmed it goes on' loaded
+	check 'the service takes over what was started by hand' systemctl start lotServer.service
+	check 'it still runs' attached
+
+	# A configuration that cannot start.
+	sed -i 's/^wankbps=.*/wankbps="fast"/' /appex/etc/config
+	check 'a bad configuration is refused at reload' fails systemctl reload lotServer.service
+	check 'what runs goes on' attached
+	systemctl stop lotServer.service
+	check 'a bad configuration does not start' fails systemctl start lotServer.service
+	check 'not accelerated' fails loaded
+	check 'but with a network' network
+	sed -i 's/^wankbps=.*/wankbps="1000000"/' /appex/etc/config
+	check 'mended it starts' systemctl start lotServer.service
+
+	# The same package once more, as an upgrade does it.
+	check 'an upgrade of the control script' dpkg -i appex_*.deb
+	accelerated
+	check 'no failed units' test -z "$(systemctl --failed --no-legend | grep -v networkd-wait)"
+}
+
+phase_upgraded() {
+	shown uname -r
+	accelerated
+	shown dkms status
+	shown apt-get -q -y -o Dpkg::Use-Pty=0 purge appex appex-dkms
+	check 'purge unloads the module' fails loaded
+	check 'the network works after the purge' network
+	check 'nothing is left in the usual places' test -z \
+		"$(ls -d /appex /etc/appex /var/lib/appex /var/lib/dkms/appex /var/log/appex /usr/src/appex* /run/lotServer* /lib/modules/*/updates 2>/dev/null)"
+}
+
+phase_script() {
+	accelerated
+	check 'the options are in force' test "$(cat /proc/net/appex/wanKbps /proc/net/appex/wanInKbps | tr '\n' ' ')" = '60000 50000 '
+	check 'install.sh runs it, too' ./project/install.sh --no-boot
+	network
+	check 'packets are counted' within 10 grep -qE '^WanOutBytes *= *[1-9]' /proc/net/appex/stats /proc/net/appex1/stats
+	shown ./project/install.sh uninstall
+	check 'uninstalling unloads the module' fails loaded
+	check 'the network works after that' network
+	check 'no service is left' fails systemctl cat lotServer.service
+}
+
+within 60 network
+say "the machine is $(systemctl is-system-running --wait)"
+"phase_$phase"
+echo 'end of phase'
+sync
+systemctl poweroff
