@@ -22,12 +22,15 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    /// Lets the clock run at another rate. What was sent and what was saved at the old one is forgotten:
-    /// the clock may be hours ahead after a very low rate.
+    /// Lets the clock run at another rate. What was sent ahead at the old one is forgotten: that may be
+    /// hours after a very low rate.
     pub(crate) fn set_rate(&self, pace: Option<&Pace>, now_ns: u64) {
         let rate = pace.map_or(0, Pace::rate);
         if self.rate.xchg(rate, Relaxed) != rate {
-            self.clock.store(ticks(now_ns), Relaxed);
+            let now = ticks(now_ns);
+            if self.clock.load(Relaxed) > now {
+                self.clock.store(now, Relaxed);
+            }
         }
     }
 

@@ -2,6 +2,8 @@
 
 //! First-in-first-out lists of numbered entries that keep the links themselves.
 
+use core::marker::PhantomData;
+
 /// No entry.
 const NONE: u16 = u16::MAX;
 
@@ -15,28 +17,38 @@ impl Default for Link {
     }
 }
 
-/// What can be in one list at a time.
-pub(super) trait Linked {
-    fn link(&mut self) -> &mut Link;
+/// A kind of list that entries of type `E` can be in, one of the kind at a time.
+pub(super) trait Linked<E> {
+    fn link(entry: &mut E) -> &mut Link;
 }
 
-/// A list; an entry is in at most one of those over the same entries.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct List {
+/// A list of kind `K`.
+#[derive(Debug)]
+pub(super) struct List<K> {
     head: u16,
     tail: u16,
+    _kind: PhantomData<fn() -> K>,
 }
 
-impl Default for List {
+impl<K> Clone for List<K> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<K> Copy for List<K> {}
+
+impl<K> Default for List<K> {
     fn default() -> Self {
         Self {
             head: NONE,
             tail: NONE,
+            _kind: PhantomData,
         }
     }
 }
 
-impl List {
+impl<K> List<K> {
     pub(super) fn front(&self) -> Option<u16> {
         (self.head != NONE).then_some(self.head)
     }
@@ -49,22 +61,28 @@ impl List {
         self.head != NONE && self.head == self.tail
     }
 
-    pub(super) fn push_back<E: Linked>(&mut self, entries: &mut [E], entry: u16) {
+    pub(super) fn push_back<E>(&mut self, entries: &mut [E], entry: u16)
+    where
+        K: Linked<E>,
+    {
         if let Some(new) = entries.get_mut(usize::from(entry)) {
-            *new.link() = Link(NONE);
+            *K::link(new) = Link(NONE);
         }
         match entries.get_mut(usize::from(self.tail)) {
-            Some(last) if self.tail != NONE => *last.link() = Link(entry),
+            Some(last) if self.tail != NONE => *K::link(last) = Link(entry),
             _ => self.head = entry,
         }
         self.tail = entry;
     }
 
-    pub(super) fn pop_front<E: Linked>(&mut self, entries: &mut [E]) -> Option<u16> {
+    pub(super) fn pop_front<E>(&mut self, entries: &mut [E]) -> Option<u16>
+    where
+        K: Linked<E>,
+    {
         let first = self.front()?;
         let next = entries
             .get_mut(usize::from(first))
-            .map_or(NONE, |entry| core::mem::take(entry.link()).0);
+            .map_or(NONE, |entry| core::mem::take(K::link(entry)).0);
         self.head = next;
         if next == NONE {
             self.tail = NONE;
@@ -73,7 +91,10 @@ impl List {
     }
 
     /// Puts the first entry behind the last.
-    pub(super) fn rotate<E: Linked>(&mut self, entries: &mut [E]) {
+    pub(super) fn rotate<E>(&mut self, entries: &mut [E])
+    where
+        K: Linked<E>,
+    {
         if self.has_one() {
             return;
         }

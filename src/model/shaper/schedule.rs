@@ -4,10 +4,13 @@
 //!
 //! A flow that begins to send is *sparse*: it goes ahead of all others until it has sent one
 //! quantum. Most requests, answers of name servers, keystrokes and acknowledgements end before
-//! that. A flow that sends more becomes *bulk*: hosts take turns, and the flows of a host take turns
+//! that. A flow that sends more is *bulk*: hosts take turns, and the flows of a host take turns
 //! in its, each turn worth a quantum of bytes (deficit round robin: Shreedhar and Varghese, "Efficient
 //! fair queuing using deficit round-robin", SIGCOMM 1995; the two kinds of flows: RFC 8290).
 //! Without fairness among hosts all flows belong to one.
+//!
+//! Other than in RFC 8290 a flow that sends less than a quantum a round stays sparse: what is left of its
+//! quantum goes ahead whenever it comes, until the round reaches the flow. It gets no more than its turn.
 
 use super::codel::Codel;
 use super::list::{Link, Linked, List};
@@ -22,32 +25,45 @@ pub const HOSTS: usize = 1024;
 /// nine; with eight practically never.
 const WAYS: usize = 8;
 
-/// Where a flow is.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-enum Stage {
-    /// In no list.
-    #[default]
-    Idle,
-    Sparse,
-    Bulk,
-}
-
 /// A flow's place.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Flow {
     bytes: u32,
     packets: u32,
-    /// Bytes it may still send in this turn.
+    /// Bytes it may still send in this round.
     deficit: i32,
     host: u16,
-    link: Link,
-    stage: Stage,
+    ahead: Link,
+    turn: Link,
+    /// It is in the list of sparse flows.
+    is_ahead: bool,
+    /// It is in its host's list.
+    has_turn: bool,
     codel: Codel,
 }
 
-impl Linked for Flow {
-    fn link(&mut self) -> &mut Link {
-        &mut self.link
+impl Flow {
+    const fn is_idle(&self) -> bool {
+        !self.is_ahead && !self.has_turn
+    }
+}
+
+/// Flows by their place among the sparse ones.
+#[derive(Debug)]
+struct Ahead;
+/// Flows by their place in their host's turns, and hosts by theirs.
+#[derive(Debug)]
+struct Turns;
+
+impl Linked<Flow> for Ahead {
+    fn link(flow: &mut Flow) -> &mut Link {
+        &mut flow.ahead
+    }
+}
+
+impl Linked<Flow> for Turns {
+    fn link(flow: &mut Flow) -> &mut Link {
+        &mut flow.turn
     }
 }
 
@@ -55,16 +71,16 @@ impl Linked for Flow {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Host {
     deficit: i32,
-    link: Link,
-    /// Its bulk flows.
-    flows: List,
+    turn: Link,
+    /// Its flows, in the order of their turns.
+    flows: List<Turns>,
     /// Whether it is in the round.
     active: bool,
 }
 
-impl Linked for Host {
-    fn link(&mut self) -> &mut Link {
-        &mut self.link
+impl Linked<Host> for Turns {
+    fn link(host: &mut Host) -> &mut Link {
+        &mut host.turn
     }
 }
 
@@ -83,9 +99,9 @@ pub struct Scheduler<T, F, H> {
     tags: T,
     flows: F,
     hosts: H,
-    sparse: List,
-    /// Hosts with bulk flows.
-    round: List,
+    sparse: List<Ahead>,
+    /// Hosts that have flows with turns.
+    round: List<Turns>,
     quantum: i32,
     bytes: u32,
     packets: u32,
@@ -159,7 +175,7 @@ where
             if tag == hash {
                 return at as u16;
             }
-            if free.is_none() && flow.stage == Stage::Idle {
+            if free.is_none() && flow.is_idle() {
                 free = Some(at);
             }
         }
@@ -186,10 +202,13 @@ where
         entry.packets = entry.packets.saturating_add(1);
         entry.bytes = entry.bytes.saturating_add(bytes);
         let fatter = entry.bytes > fattest;
-        if entry.stage == Stage::Idle {
-            entry.stage = Stage::Sparse;
+        if entry.is_idle() {
             entry.deficit = quantum;
             entry.host = host;
+        }
+        // Or the flow has sent its share of this round.
+        if !entry.is_ahead && (entry.is_idle() || entry.packets == 1 && entry.deficit > 0) {
+            entry.is_ahead = true;
             self.sparse.push_back(&mut self.flows, flow);
         }
         if fatter {
@@ -246,24 +265,21 @@ where
     fn choose_sparse(&mut self) -> Option<Chosen> {
         loop {
             let flow = self.sparse.front()?;
-            let entry = self.flow(flow)?;
-            let (has_packets, has_turn) = (entry.packets > 0, entry.deficit > 0);
-            if has_packets && has_turn {
+            let entry = self.flows.get_mut(usize::from(flow))?;
+            let (has_packets, has_rest) = (entry.packets > 0, entry.deficit > 0);
+            if has_packets && has_rest {
                 return Some(Chosen {
                     flow,
                     is_sparse: true,
                 });
             }
+            entry.is_ahead = false;
+            let has_turn = entry.has_turn;
             self.sparse.pop_front(&mut self.flows);
-            // A flow that emptied waits a round, too: or it would be sparse again with the next packet,
+            // A flow that emptied waits a round, too: or it would have a whole quantum again with the next packet,
             // and several such could keep all others from sending.
-            if !has_packets && self.round.is_empty() {
-                self.set_idle(flow);
-            } else {
-                if !has_turn {
-                    self.refill(flow);
-                }
-                self.make_bulk(flow);
+            if !has_turn && (has_packets || !self.round.is_empty()) {
+                self.give_turn(flow);
             }
         }
     }
@@ -293,8 +309,8 @@ where
                 entry.deficit = entry.deficit.saturating_add(quantum);
                 host.flows.rotate(&mut self.flows);
             } else if entry.packets == 0 {
+                entry.has_turn = false;
                 host.flows.pop_front(&mut self.flows);
-                self.set_idle(flow);
             } else {
                 return Some(Chosen {
                     flow,
@@ -304,18 +320,11 @@ where
         }
     }
 
-    fn refill(&mut self, flow: u16) {
-        let quantum = self.quantum;
-        if let Some(entry) = self.flow_mut(flow) {
-            entry.deficit = entry.deficit.saturating_add(quantum);
-        }
-    }
-
-    fn make_bulk(&mut self, flow: u16) {
+    fn give_turn(&mut self, flow: u16) {
         let Some(entry) = self.flows.get_mut(usize::from(flow)) else {
             return;
         };
-        entry.stage = Stage::Bulk;
+        entry.has_turn = true;
         let at = entry.host;
         let Some(host) = self.hosts.get_mut(usize::from(at)) else {
             return;
@@ -328,16 +337,12 @@ where
         }
     }
 
-    fn set_idle(&mut self, flow: u16) {
-        if let Some(entry) = self.flow_mut(flow) {
-            entry.stage = Stage::Idle;
-        }
-    }
-
     /// Nothing waits at all: every flow is idle.
     fn forget_empty(&mut self) {
         while let Some(flow) = self.sparse.pop_front(&mut self.flows) {
-            self.set_idle(flow);
+            if let Some(entry) = self.flows.get_mut(usize::from(flow)) {
+                entry.is_ahead = false;
+            }
         }
         while let Some(at) = self.round.pop_front(&mut self.hosts) {
             let Some(host) = self.hosts.get_mut(usize::from(at)) else {
@@ -346,7 +351,7 @@ where
             host.active = false;
             while let Some(flow) = host.flows.pop_front(&mut self.flows) {
                 if let Some(entry) = self.flows.get_mut(usize::from(flow)) {
-                    entry.stage = Stage::Idle;
+                    entry.has_turn = false;
                 }
             }
         }

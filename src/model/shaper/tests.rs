@@ -283,6 +283,27 @@ fn a_sparse_flow_goes_ahead_of_a_hundred_bulk_flows() {
 }
 
 #[test]
+fn a_flow_that_sends_less_than_its_turn_stays_sparse() {
+    let mut model = Model::new(1514);
+    for number in 0..50 {
+        for _ in 0..100 {
+            model.push(hash(number), 0, 1514);
+        }
+    }
+    for _ in 0..100 {
+        model.pop();
+    }
+    // Four packets a round of fifty, 100 bytes each.
+    for _ in 0..40 {
+        let sparse = model.push(hash(1_000), 0, 100);
+        assert_eq!(model.pop(), Some((sparse, 100)));
+        for _ in 0..12 {
+            model.pop();
+        }
+    }
+}
+
+#[test]
 fn a_flow_that_comes_back_again_and_again_does_not_keep_others_from_sending() {
     let mut model = Model::new(1514);
     for _ in 0..100 {
