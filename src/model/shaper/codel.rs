@@ -29,8 +29,9 @@ pub enum Verdict {
     Signal,
 }
 
-/// The state of one flow. Times are microseconds that wrap after 71 minutes; a flow's state is reset
-/// whenever its queue is empty, so only differences below half of that occur.
+/// The state of one flow. Times are microseconds that wrap after 71 minutes. Those that decide about a
+/// packet are of a queue that has not been empty since; only the pace at which a spell begins may be that
+/// of one an hour ago.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Codel {
     /// When the queue will have stood above the target for an interval.
