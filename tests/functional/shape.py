@@ -3,7 +3,8 @@
 """UDP traffic for tests of the shaper.
 
 flood HOSTS FLOWS BYTES [TOS]   keeps FLOWS sockets full until killed; HOSTS, separated
-                                by commas, take turns; port 6000 + number of the flow
+                                by commas, take turns; port 6000 + number of the flow;
+                                BYTES may be LOW-HIGH, spread over the flows
 train HOST COUNT BYTES [TOS]    COUNT datagrams at once, to port 5999
 sink SECONDS FLOWS ADDRESS...   counts what arrives from now on; prints "ADDRESS BYTES"
                                 and, for each flow that got any, "PORT BYTES"
@@ -43,15 +44,17 @@ def receiver(address, port):
 
 def flood(hosts, flows, size, tos=0):
     names = hosts.split(",")
+    low, _, high = str(size).partition("-")
 
     def one(number):
+        mine = int(low) + (int(high or low) - int(low)) * number // max(flows - 1, 1)
         out = sender(names[number % len(names)], FIRST + number, tos)
         # So little that no queue is ever full: a send that is dropped at once would be tried again at once,
         # and simulated time stand still.
         out.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 32768)
         while True:
             try:
-                out.send(bytes(size))
+                out.send(bytes(mine))
             except OSError:
                 time.sleep(0.01)
 
