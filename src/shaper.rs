@@ -8,7 +8,8 @@
 
 use crate::links::Link;
 use crate::model::shaper::{
-    ticks, Chosen, Flow, Host, Orders, Plan, Scheduler, Slot, Verdict, FLOWS, HOSTS, TICKS_PER_NS,
+    ticks, Chosen, Flow, Host, Orders, Pace, Plan, Scheduler, Slot, Verdict, FLOWS, HOSTS,
+    TICKS_PER_NS,
 };
 use crate::model::stats::Event;
 use crate::state::{State, STATE};
@@ -26,9 +27,11 @@ use kernel::sync::Arc;
 const AHEAD_NS: u64 = 4_000_000;
 /// Longest sleep, nanoseconds: a new setting is obeyed that soon, also where a packet takes minutes.
 const NAP_NS: u64 = 20_000_000;
-/// How much later than asked a timer may fire where a burst makes up for it, nanoseconds: at high rates
-/// several packets leave for one interrupt.
+/// How much later than asked a timer may fire where a burst makes up for it, nanoseconds.
 const SLACK_NS: u64 = 50_000;
+/// How far the clock may be ahead, nanoseconds, for a queue to take a slot for more than a packet: many busy
+/// queues with long slots would keep sparse packets waiting.
+const CROWDED_NS: u64 = AHEAD_NS / 2;
 /// Packets that one call drops at most from a queue that stands, so that its time is bounded.
 const DROPS: u32 = 64;
 
@@ -47,6 +50,8 @@ pub(crate) struct Shaper {
     memory: u64,
     /// The turn that this queue has on the interface.
     slot: Option<Slot>,
+    /// Bytes sent in it.
+    used: u32,
     seed: u32,
 }
 
@@ -159,7 +164,7 @@ impl Shaper {
         true
     }
 
-    /// Whether the chosen flow's packet of `bytes` may leave now; `Err` is the tick from which on it may.
+    /// Whether the chosen flow's packet of `bytes` may leave now; `Err` is the tick at which to ask again.
     fn turn(&mut self, chosen: Chosen, bytes: u32, now: u64) -> Result<Turn, u64> {
         let Some(pace) = self.plan.pace else {
             return Ok(Turn::Free);
@@ -179,13 +184,22 @@ impl Shaper {
         }
         let slot = match self.slot {
             Some(slot) => slot,
-            None => *self.slot.insert(self.link.claim(&pace, now, bytes)),
+            None => self.claim(&pace, bytes, now),
         };
         let opens = pace.opens(&slot, bytes);
         if opens <= ticks(now) {
             return Ok(Turn::Slot(slot));
         }
         Err(opens.min(earliest))
+    }
+
+    /// Takes a slot: for a packet of `bytes`, or for as many that wait as are worth an interrupt.
+    fn claim(&mut self, pace: &Pace, bytes: u32, now: u64) -> Slot {
+        let is_crowded = self.link.clock() > ticks(now.saturating_add(CROWDED_NS));
+        let batch = if is_crowded { 0 } else { self.plan.batch_bytes };
+        let bytes = bytes.max(batch.min(self.queue.bytes()));
+        self.used = 0;
+        *self.slot.insert(self.link.claim(pace, now, bytes))
     }
 
     /// A packet of `bytes` leaves.
@@ -197,16 +211,19 @@ impl Shaper {
                 self.link.claim(&pace, now, bytes);
             }
             Turn::Slot(slot) => {
-                self.link.settle(&pace, slot, bytes);
-                self.slot = None;
+                self.used = self.used.saturating_add(bytes);
+                if self.used >= slot.bytes {
+                    self.link.settle(&pace, slot, self.used);
+                    self.slot = None;
+                }
             }
         }
     }
 
-    /// Gives a slot back that nobody is left to use.
+    /// Gives back what nobody is left to use of a slot.
     fn return_slot(&mut self) {
         if let (Some(pace), Some(slot)) = (self.plan.pace, self.slot.take()) {
-            self.link.settle(&pace, &slot, 0);
+            self.link.settle(&pace, &slot, self.used);
         }
     }
 
@@ -248,6 +265,7 @@ impl Discipline for Shaper {
             packets,
             memory: 0,
             slot: None,
+            used: 0,
             // CAST: any 32 bits of it.
             seed: random::word() as u32,
         };

@@ -243,21 +243,25 @@ client ip link set mq1 up
 tc qdisc add dev mq0 root handle 1: mq
 for queue in 1 2 3 4; do tc qdisc replace dev mq0 parent "1:$queue" handle "1$queue:" appex; done
 same "four queues have one each" 4 "$(tc qdisc show dev mq0 | grep -c '^qdisc appex')"
+of_queue() { # HANDLE: bytes sent
+	tc -s -j qdisc show dev mq0 | python3 -c 'import json, sys
+print(next(q["bytes"] for q in json.load(sys.stdin) if q["handle"] == sys.argv[1]))' "$1"
+}
 flood 10.7.0.2 32 1400
-holds "four queues share one rate" 20000 "$(kbps 5 mq0)"
-for queue in 1 2 3 4; do
-	before[queue]=$(tc -s -j qdisc show dev mq0 | python3 -c 'import json, sys
-print(next(q["bytes"] for q in json.load(sys.stdin) if q["handle"] == sys.argv[1]))' "1$queue:")
+for rate in 20000 200000; do
+	put wanKbps "$rate"
+	sleep 1
+	holds "four queues share one rate" "$rate" "$(kbps 5 mq0)"
+	for queue in 1 2 3 4; do before[queue]=$(of_queue "1$queue:"); done
+	sleep 5
+	least=100
+	for queue in 1 2 3 4; do
+		share=$((($(of_queue "1$queue:") - before[queue]) * 100 / (625 * rate)))
+		[ "$share" -ge "$least" ] || least=$share
+	done
+	between "and none is left out, in percent" 20 25 "$least"
 done
-sleep 5
-least=100
-for queue in 1 2 3 4; do
-	after=$(tc -s -j qdisc show dev mq0 | python3 -c 'import json, sys
-print(next(q["bytes"] for q in json.load(sys.stdin) if q["handle"] == sys.argv[1]))' "1$queue:")
-	share=$(((after - before[queue]) / 125000))
-	[ "$share" -ge "$least" ] || least=$share
-done
-between "and none is left out, in percent" 20 25 "$least"
+put wanKbps 20000
 # A queue that goes gives its slot back. While tc changes a device its packets are dropped at once, and a flood
 # would never let simulated time go on.
 calm mq0

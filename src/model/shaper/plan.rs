@@ -11,6 +11,9 @@ use crate::model::settings::{unpack, Key, EMPTY};
 const WHOLE_US: u64 = 1_000;
 /// A turn lasts a tenth of that, so that it takes few rounds to make up for a large packet.
 const TURN_US: u64 = 100;
+/// Time of the packets that leave for one interrupt at high rates, in microseconds: half of what TCP keeps in
+/// a queue, so that there is always more to send.
+const BATCH_US: u64 = 500;
 /// Largest turn, in bytes: ten packets, what a connection may send at first (RFC 6928).
 const TURN_MAX_BYTES: u64 = 16_384;
 /// CoDel's target and interval, in microseconds (RFC 8289, 4.2 and 4.3).
@@ -93,6 +96,8 @@ pub struct Plan {
     pub pace: Option<Pace>,
     /// Largest packet that is sent as one, bytes.
     pub whole_bytes: u32,
+    /// Bytes that a queue may send at a time where a burst is allowed.
+    pub batch_bytes: u32,
     /// Bytes of a turn.
     pub quantum_bytes: u32,
     /// When a flow's queue stands.
@@ -121,6 +126,10 @@ impl Plan {
             };
             Pace::new(kbps, burst, low32(orders.tolerance))
         });
+        let batch = match pace {
+            Some(pace) if pace.has_burst() => rate.map_or(0, |kbps| bytes_in(kbps, BATCH_US)),
+            _ => 0,
+        };
         // One packet and a half must not be a queue that stands.
         let target = rate.map_or(0, |kbps| {
             mtu.saturating_mul(12_000).checked_div(kbps).unwrap_or(0)
@@ -129,6 +138,7 @@ impl Plan {
         Self {
             pace,
             whole_bytes: low32(whole.max(mtu)),
+            batch_bytes: low32(batch),
             quantum_bytes: low32(turn.clamp(mtu, TURN_MAX_BYTES.max(mtu))),
             aqm: Aqm {
                 target_us: low32(target),

@@ -153,6 +153,14 @@ fn packets_are_whole_for_a_millisecond() {
 }
 
 #[test]
+fn half_a_millisecond_leaves_at_a_time_where_bursts_are_allowed() {
+    let batch = |changes: &[(Key, u64)]| plan(changes).batch_bytes;
+    assert_eq!(batch(&[(Key::WanKbps, 1_000_000)]), 62_500);
+    assert_eq!(batch(&[(Key::WanKbps, 1_000_000), (Key::SmBurstMs, 0)]), 0);
+    assert_eq!(batch(&[(Key::WanKbps, 0)]), 0);
+}
+
+#[test]
 fn the_queue_limit_goes_from_idle_to_full_with_the_memory() {
     let limits = plan(&[(Key::L2wQLimit, pack(256, 2048))]).limits;
     assert_eq!(limits.packets(0), 2048);
