@@ -102,8 +102,10 @@ queues() {
 				tc qdisc add dev wan0 root appex
 				;;
 			cake) tc qdisc add dev wan0 root cake bandwidth "${mbit}mbit" besteffort ;;
-			fq_codel) [ "$limit" = free ] && tc qdisc add dev wan0 root fq_codel || continue ;;
-			none) [ "$limit" = free ] || continue ;;
+			fq_codel | none)
+				[ "$limit" = free ] || continue
+				[ "$each" = none ] || tc qdisc add dev wan0 root fq_codel
+				;;
 			tbf-fq)
 				tc qdisc add dev wan0 root handle 1: tbf rate "${mbit}mbit" burst $((mbit * 1250)) limit 10000000
 				tc qdisc add dev wan0 parent 1:1 handle 2: fq
