@@ -196,6 +196,15 @@ default_qdisc_restore() {
 	before=
 }
 
+# qdisc_kind IF HANDLE LINE...: the kind of the discipline with this handle.
+qdisc_kind() {
+	local name kind handle line
+	for line in "${@:3}"; do
+		read -r name kind handle _ <<<"$line"
+		[[ "$name $handle" != "$1 $2" ]] || printf '%s\n' "$kind"
+	done
+}
+
 # shape_remove: no shaper is left, ours or attached by hand: they hold the module.
 shape_remove() {
 	local line name kind handle parent above default=pfifo_fast status=0
@@ -215,7 +224,7 @@ shape_remove() {
 			continue
 		fi
 		# Without a leaf a hardware queue would send nothing; other classes have a queue of their own then.
-		above=$(printf '%s\n' "${all[@]}" | sed -n "s/^$name \([a-z_0-9]*\) ${parent%%:*}: .*/\1/p")
+		above=$(qdisc_kind "$name" "${parent%%:*}:" "${all[@]}")
 		if [[ $above == mq || $above == mqprio ]]; then
 			! file_read "$APPEX_SYSCTL/net/core/default_qdisc" || [[ -z $GOT || $GOT == appex ]] || default=$GOT
 			run tc qdisc replace dev "$name" parent "$parent" "$default" >/dev/null 2>&1 || status=1

@@ -117,6 +117,16 @@ flood 10.9.0.2 50 1400
 between "p95 of a sparse flow's delay beside fifty others, in us" 0 1500 "$(delays)"
 calm
 
+# New flows go ahead, as many as there are, but not beyond the rate: 2000 of 50 bytes each are 0.8 s of it, less
+# what was saved.
+put wanKbps 1000
+sleep 3
+from=$(date +%s%N)
+traffic udp 10.9.0.2 20000 2000
+until_true 20 sh -c "tc -s qdisc show dev wan0 | grep -q 'backlog 0b 0p'"
+between "2000 flows of one packet each keep to the rate, in ms" 650 850 $((($(date +%s%N) - from) / 1000000))
+put wanKbps 20000
+
 # 5. Fairness among flows, then among hosts.
 # shares: bytes of 10.9.0.2 and 10.9.0.3 while nine flows go to the one and one to the other
 shares() {
