@@ -9,7 +9,7 @@
 
 use crate::sys::compat::parameter;
 use crate::sys::netfilter::Priorities;
-use crate::sys::{layout, net_device, netfilter, published, tcp, work};
+use crate::sys::{layout, net_device, netfilter, published, qdisc, tcp, work};
 use core::pin::Pin;
 use kernel::prelude::*;
 
@@ -18,11 +18,13 @@ mod congestion;
 mod flows;
 mod hooks;
 mod interfaces;
+mod links;
 pub mod model;
 mod paths;
 mod proc;
 #[cfg(appex_selftest)]
 mod selftest;
+mod shaper;
 mod state;
 mod sys;
 
@@ -64,6 +66,7 @@ module! {
 /// socket goes back to its own congestion control, and only then does the
 /// state go.
 struct Appex {
+    _shaper: Option<qdisc::Registration<shaper::Shaper>>,
     _proc: proc::Tree,
     _hooks: netfilter::Registration,
     _interfaces: Pin<KBox<net_device::Watch<interfaces::Follow>>>,
@@ -103,7 +106,12 @@ impl kernel::Module for Appex {
             "version {} with {engines} engine(s), nothing attached yet\n",
             state::VERSION
         );
+        // After everything that can fail: a shaper that somebody makes now holds the module.
+        let shaper = qdisc::Registration::new()
+            .inspect_err(|_| pr_warn!("another qdisc is named appex: there is no shaper\n"))
+            .ok();
         Ok(Appex {
+            _shaper: shaper,
             _proc: proc,
             _hooks: hooks,
             _interfaces: interfaces,

@@ -19,6 +19,7 @@
 #include <net/addrconf.h>
 #include <net/if_inet6.h>
 #include <net/ip6_route.h>
+#include <net/sch_generic.h>
 #include <net/tcp.h>
 
 #include "helpers.h"
@@ -647,6 +648,7 @@ void appex_layout_get(struct appex_layout *layout)
 	layout->nf_hook_state = sizeof(struct nf_hook_state);
 	layout->proc_ops = sizeof(struct proc_ops);
 	layout->rhashtable = sizeof(struct rhashtable);
+	layout->qdisc_ops = sizeof(struct Qdisc_ops);
 	layout->spinlock = sizeof(spinlock_t);
 	layout->delayed_work = sizeof(struct delayed_work);
 	layout->notifier_block = sizeof(struct notifier_block);

@@ -116,7 +116,7 @@ void appex_work_cancel(struct delayed_work *work);
 /* What the C compiler thinks of the types that bindgen described. */
 struct appex_layout {
 	size_t tcp_sock, inet_connection_sock, sk_buff, congestion_ops, rate_sample;
-	size_t nf_hook_ops, nf_hook_state, proc_ops, rhashtable;
+	size_t nf_hook_ops, nf_hook_state, proc_ops, rhashtable, qdisc_ops;
 	size_t spinlock, delayed_work, notifier_block, seq_file, flow_node;
 	size_t off_snd_cwnd, off_ca_priv, off_ca_ops, off_sk_refcnt, off_mss_cache, off_rto_min;
 	size_t off_mdev_max_us, off_rttvar_us;

@@ -16,6 +16,7 @@
 
 use crate::flows::Flow;
 use crate::interfaces::{Attached, Interfaces};
+use crate::links::Links;
 use crate::model::settings::{Hot, Key, Scope};
 use crate::model::stats::{Counter, Event, Metric, COUNTERS};
 use crate::model::units::Family;
@@ -49,6 +50,9 @@ pub(crate) struct State {
     /// Interfaces of the machine, attached or not.
     #[pin]
     pub(crate) interfaces: Interfaces,
+    /// Interfaces that have shapers.
+    #[pin]
+    pub(crate) links: Links,
     /// Known flows.
     #[pin]
     pub(crate) flows: Table<Flow>,
@@ -108,6 +112,7 @@ impl State {
                 paths: Paths::new()?,
                 reviews: Atomic::new(0),
                 interfaces <- Interfaces::new(),
+                links <- Links::new(),
                 flows <- Table::new(),
             }? Error),
             GFP_KERNEL,

@@ -104,6 +104,8 @@ start_configured() {
 	interfaces_apply || exit 1
 	ppp_install
 	settings_check || exit 1
+	# A shaper obeys settings that are there by now.
+	shape_apply "${MATCHING[@]}"
 	ROLLBACK=
 	short_rtt_note
 	say ''
@@ -159,7 +161,7 @@ wan_list() {
 	fi
 	for entry in "${WAN_LIST[@]}"; do
 		interfaces_matching "$entry"
-		((${#MATCHING[@]} > 0)) || warn "[warn] no interface $entry at present: it is accelerated as soon as it appears (its offloads stay as they are)"
+		((${#MATCHING[@]} > 0)) || warn "[warn] no interface $entry at present: it is accelerated as soon as it appears (its offloads and queues stay as they are until then and a reload)"
 	done
 	interfaces_matching "${WAN_LIST[@]}"
 }
@@ -224,11 +226,13 @@ stop_running() {
 leftovers() {
 	record_read
 	wmem_read
-	((${#RECORD[@]} + ${#WMEM[@]} > 0))
+	shape_read
+	((${#RECORD[@]} + ${#WMEM[@]} + ${#SHAPED[@]} > 0))
 }
 
 leftovers_restore() {
 	local status=0
+	shape_remove || status=1
 	offload_restore keep_none || status=1
 	wmem_restore || status=1
 	return "$status"
@@ -269,6 +273,7 @@ do_reload() {
 	ROLLBACK=
 	# Last, what the new configuration no longer wants changed.
 	local status=0
+	shape_apply "${devices[@]}"
 	interfaces_with_lower "${devices[@]}"
 	offload_restore keep_wanted || status=1
 	[[ ${CONFIG[shrinkOSWmem]} != '0 0' ]] || wmem_restore || status=1
@@ -354,7 +359,7 @@ uninstall_files() {
 			;;
 		esac
 	done
-	rm -rf -- "$CONFIG_FILE" "$OFFLOAD_FILE" "$RUNCONFIG_FILE" "$MANIFEST_FILE" \
+	rm -rf -- "$CONFIG_FILE" "$OFFLOAD_FILE" "$QDISC_FILE" "$RUNCONFIG_FILE" "$MANIFEST_FILE" \
 		"$APPEX_ROOT/bin/afterLoad" "$APPEX_ROOT"/log/*
 	for path in "${dirs[@]}"; do
 		rmdir -- "$path" 2>/dev/null || [[ ! -d $path ]] || warn "[warn] $path is not empty and stays"

@@ -17,6 +17,7 @@ APPEX_MODULES=${APPEX_MODULES:-/proc/modules}
 
 CONFIG_FILE=$APPEX_ROOT/etc/config
 OFFLOAD_FILE=$APPEX_ROOT/etc/.offload
+QDISC_FILE=$APPEX_ROOT/etc/.qdisc
 RUNCONFIG_FILE=$APPEX_ROOT/etc/.runconfig
 MANIFEST_FILE=$APPEX_ROOT/etc/.manifest
 LOCK_FILE=$APPEX_RUN/lotServer.lock

@@ -140,12 +140,13 @@ engines_wait() {
 module_unload() {
 	local patience=$((SECONDS + UNLOAD_PATIENCE)) deadline=$((SECONDS + UNLOAD_TIMEOUT)) error
 	engine_detach
+	shape_remove || :
 	while engine_running; do
 		error=$(run rmmod appex 2>&1) || :
 		engine_running || break
 		if ((SECONDS >= deadline)); then
 			warn "Unloading $PRODUCT failed: ${error:-$APPEX_PROC is still there}"
-			warn "Acceleration is off. The module may be in use: is net.ipv4.tcp_congestion_control set to zeta?"
+			warn "Acceleration is off. The module may be in use: is net.ipv4.tcp_congestion_control set to zeta, net.core.default_qdisc to appex, or a shaper in another network namespace?"
 			return 1
 		fi
 		if ((patience > 0 && SECONDS >= patience)); then

@@ -40,6 +40,7 @@ pub mod flow;
 pub mod ifname;
 pub mod memory;
 pub mod settings;
+pub mod shaper;
 pub mod stats;
 pub mod text;
 pub mod units;

@@ -63,6 +63,8 @@ counters! {
     OverLimitPassed: "new flows beyond the session limit that passed untouched";
     OverLimitRefused: "packets of new flows beyond the session limit that were refused; none are yet";
     CopiedPackets: "packets sent twice because the path is known to lose and a timer would have to notice their loss";
+    QueueDrops: "packets dropped by the shaper because its queue was full or stood too long";
+    QueueMarks: "packets marked by the shaper (ECN) because their queue stood too long";
     UnclassifiedPackets: "packets whose headers were not understood and that passed untouched";
     RejectedWrites: "values written to /proc/net/appex that were refused";
 }

@@ -17,11 +17,13 @@
 #include <linux/slab.h>
 #include <net/inet_connection_sock.h>
 #include <net/net_namespace.h>
+#include <net/pkt_sched.h>
 #include <net/sock.h>
 #include <net/tcp.h>
 #include <linux/inet_diag.h>
 
 #include "helpers.h"
+#include "helpers_qdisc.h"
 
 /* Macros that bindgen cannot evaluate by itself. */
 enum {

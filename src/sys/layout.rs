@@ -39,6 +39,7 @@ pub(crate) fn check() -> Result {
         ),
         ("proc_ops", size_of::<c::proc_ops>(), want.proc_ops),
         ("rhashtable", size_of::<c::rhashtable>(), want.rhashtable),
+        ("Qdisc_ops", size_of::<c::Qdisc_ops>(), want.qdisc_ops),
         ("spinlock_t", size_of::<c::spinlock_t>(), want.spinlock),
         (
             "delayed_work",

@@ -18,6 +18,8 @@ pub(crate) mod netfilter;
 pub(crate) mod percpu;
 pub(crate) mod procfs;
 pub(crate) mod published;
+pub(crate) mod qdisc;
+pub(crate) mod queue;
 pub(crate) mod random;
 pub(crate) mod skb;
 pub(crate) mod tcp;

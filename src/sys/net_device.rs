@@ -41,6 +41,11 @@ impl Device<'_> {
         u32::try_from(unsafe { c::appex_dev_ifindex(self.dev) }).unwrap_or(0)
     }
 
+    /// What tells it from all others that exist at the same time, in whatever namespace.
+    pub(crate) fn identity(&self) -> usize {
+        self.dev.addr()
+    }
+
     /// Whether an IPv4 peer (network order) is in a subnet of this interface.
     /// Context: RCU, as in a hook.
     pub(crate) fn is_onlink_v4(&self, peer: &[u8; 4]) -> bool {

@@ -11,6 +11,12 @@ pub(crate) fn now_ms() -> u64 {
     unsafe { c::appex_now_ms() }
 }
 
+/// Nanoseconds on the monotonic clock of timers. Context: any.
+pub(crate) fn now_ns() -> u64 {
+    // SAFETY: No requirement.
+    unsafe { c::appex_now_ns() }
+}
+
 /// Microseconds on a monotonic clock. Context: any.
 #[cfg(appex_selftest)]
 pub(crate) fn now_us() -> u64 {

@@ -4,6 +4,7 @@
 #
 #   guest.sh stream BYTES-PER-S WINDOW-MS MODE...   one flow, all variants
 #   guest.sh many CONNECTIONS...                    many flows, before and after acceleration begins
+#   guest.sh queues BYTES-PER-S WINDOW-MS           one flow, through queueing disciplines that limit it and that do not
 #
 # A line for each window, in order:   window NAME US SEGMENTS RECEIVED REPEATED
 # and what else is to be known:       memory NAME KEY VALUE      symbols BASE64
@@ -79,6 +80,44 @@ stream() {
 		one hooks bbr "$mode"
 		put tcpAccEnable 1
 		one zeta bbr "$mode"
+	done
+	symbols ' [tTwW] '
+}
+
+# One flow of CUBIC through each discipline, at a rate that leaves it alone and at one that holds it back.
+queues() {
+	local rate=$1 ms=$2 each limit
+	settled idle
+	offload single
+	insmod /vm/appex.ko
+	# A rate is an upper limit: the flow fills it.
+	for limit in free held; do
+		local mbit=1000
+		[ "$limit" = free ] || mbit=$((rate * 8 / 1250000))
+		for each in none fq_codel appex tbf-fq htb-fq_codel cake; do
+			tc qdisc del dev wan0 root 2>/dev/null || true
+			case $each in
+			appex)
+				put wanKbps $((mbit * 1000))
+				tc qdisc add dev wan0 root appex
+				;;
+			cake) tc qdisc add dev wan0 root cake bandwidth "${mbit}mbit" besteffort ;;
+			fq_codel | none)
+				[ "$limit" = free ] || continue
+				[ "$each" = none ] || tc qdisc add dev wan0 root fq_codel
+				;;
+			tbf-fq)
+				tc qdisc add dev wan0 root handle 1: tbf rate "${mbit}mbit" burst $((mbit * 1250)) limit 10000000
+				tc qdisc add dev wan0 parent 1:1 handle 2: fq
+				;;
+			htb-fq_codel)
+				tc qdisc add dev wan0 root handle 1: htb default 1
+				tc class add dev wan0 parent 1: classid 1:1 htb rate "${mbit}mbit" quantum 6000
+				tc qdisc add dev wan0 parent 1:1 handle 2: fq_codel
+				;;
+			esac
+			measured "$each-$limit" server /vm/load stream 10.9.0.2 5001 cubic "$rate" 1000 "$ms"
+		done
 	done
 	symbols ' [tTwW] '
 }

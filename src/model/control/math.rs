@@ -82,7 +82,7 @@ pub(super) fn rotate<T: Copy>(slots: &mut [T]) {
 }
 
 /// Integer square root, rounded down; the library's has asserts inside.
-pub(super) fn isqrt(value: u64) -> u64 {
+pub(in crate::model) fn isqrt(value: u64) -> u64 {
     let mut root = 0u64;
     let mut bit = 1u64 << 31;
     while bit != 0 {

@@ -39,5 +39,6 @@ mod zeta;
 #[cfg(test)]
 mod tests;
 
+pub(in crate::model) use math::isqrt;
 pub use types::{Ack, CaState, Control, Idle, Info, Mode, RateSample, Settings, Start};
 pub use zeta::{Zeta, MIN_CWND};

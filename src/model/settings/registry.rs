@@ -67,10 +67,10 @@ scalars! {
         "1 also accelerates peers in the same subnet";
     MaxTxEnable = File "maxTxEnable", Kind::Bool, 0, Active,
         "1 is the maximum transmit mode (configuration key maxmode)";
-    ShaperEnable = File "shaperEnable", Kind::Bool, 1, Stored,
-        "1 sends at wanKbps and receives at wanInKbps; 0 estimates both from live traffic";
-    WanKbps = File "wanKbps", KBPS, 1_000_000, Stored,
-        "outbound rate of the WAN interfaces in kbit/s; 0 is no limit";
+    ShaperEnable = File "shaperEnable", Kind::Bool, 1, Active,
+        "1 keeps interfaces with a shaper to wanKbps; 0 leaves connections to the rates measured for them";
+    WanKbps = File "wanKbps", KBPS, 0, Active,
+        "outbound rate of each interface with a shaper in kbit/s; 0 is no limit";
     WanInKbps = File "wanInKbps", KBPS, 1_000_000, Stored,
         "inbound rate of the WAN interfaces in kbit/s; 0 is no limit";
     PcapEnable = File "pcapEnable", Kind::Bool, 0, Stored,
@@ -81,8 +81,8 @@ scalars! {
         "two-sided compression of the original";
     HttpCompEnable = File "httpCompEnable", Kind::Bool, 0, Stored,
         "two-sided HTTP compression of the original";
-    HostFairEnable = File "hostFairEnable", Kind::Bool, 0, Stored,
-        "router product: fairness among hosts";
+    HostFairEnable = File "hostFairEnable", Kind::Bool, 0, Active,
+        "1 has the shaper share the rate among destination hosts, then among flows; 0 among flows";
     VoipAccEnable = File "voipAccEnable", Kind::Bool, 0, Stored,
         "router product: VoIP acceleration";
     EngSysEnable = File "engSysEnable", Kind::Bool, 0, Stored,
@@ -123,8 +123,8 @@ scalars! {
         "rate limit of one accelerated connection in kbit/s; 0 is none";
     BypassOverFlows = Cmd "bypassOverFlows", Kind::Bool, 1, Stored,
         "over the session limit: 1 passes new connections untouched, 0 refuses them";
-    L2wQLimit = Cmd "l2wQLimit", Kind::Pair { min: 0, max: u32::MAX }, pack(256, 2048), Stored,
-        "LAN to WAN queue limit in packets: buffer pool full, buffer pool idle";
+    L2wQLimit = Cmd "l2wQLimit", Kind::Pair { min: 0, max: u32::MAX }, pack(256, 2048), Active,
+        "LAN to WAN queue limit in packets, of each queue of the shaper: buffer pool full, buffer pool idle";
     W2lQLimit = Cmd "w2lQLimit", Kind::Pair { min: 0, max: u32::MAX }, pack(256, 2048), Stored,
         "WAN to LAN queue limit in packets: buffer pool full, buffer pool idle";
     RetranWaitListMs = Cmd "retranWaitListMS", TIMER_MS, 32, Active,
@@ -137,20 +137,20 @@ scalars! {
         "window below which that halving stops, in packets";
     TcpOnly = Cmd "tcpOnly", Kind::Bool, 1, Active,
         "1 tracks TCP only; 0 tracks other protocols too, without accelerating them";
-    SmBurstMs = Cmd "smBurstMS", uint(0, 10_000), 16, Stored,
-        "longest burst of the shaper in ms; 0 is off";
-    SmBurstMin = Cmd "smBurstMin", BYTES, 16_000, Stored,
-        "smallest burst of the shaper in bytes";
-    SmBurstTolerance = Cmd "smBurstTolerance", BYTES, 32_768, Stored,
-        "burst tolerance of the shaper in bytes";
+    SmBurstMs = Cmd "smBurstMS", uint(0, 10_000), 16, Active,
+        "longest burst of the shaper after a pause, in ms of its rate; 0 is off: packets are spaced one by one";
+    SmBurstMin = Cmd "smBurstMin", BYTES, 16_000, Active,
+        "smallest burst of the shaper in bytes, where smBurstMS makes less";
+    SmBurstTolerance = Cmd "smBurstTolerance", BYTES, 32_768, Active,
+        "bytes by which a packet may exceed what is left of the burst";
     UltraBoostWin = Cmd "ultraBoostWin", WINDOW, 0, Active,
         "packets beyond the window at the start of a connection and after idling, at most 1024; 0 is none";
     MinSsThresh = Cmd "minSsThresh", Kind::Pair { min: 0, max: 0x3fff_ffff }, pack(8, 24), Active,
         "window in packets below which no reduction goes: usually, and on a path that loses at random";
     DbcRttThreshMs = Cmd "dbcRttThreshMS", Kind::OptUint { max: 120_000 }, EMPTY, Stored,
         "round-trip threshold of the original, in ms; empty is unset";
-    SmMinKbps = Cmd "smMinKbps", Kind::OptUint { max: u32::MAX }, EMPTY, Stored,
-        "lowest rate of the shaper in kbit/s; empty is unset";
+    SmMinKbps = Cmd "smMinKbps", Kind::OptUint { max: u32::MAX }, EMPTY, Active,
+        "lowest rate of the shaper in kbit/s: a lower wanKbps counts as this; empty is unset";
     Rsc = Cmd "rsc", Kind::Bool, 1, Stored,
         "1 copes with packets merged on receipt (GRO, LRO); always so here";
     Gso = Cmd "gso", Kind::Bool, 1, Stored,

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 /// Settings that the module reads in another way than by their key, and what it does then.
-const INDIRECT: [(&str, &str); 14] = [
+const INDIRECT: [(&str, &str); 22] = [
     ("tcpAccEnable", ".tcp_acc"),
     ("subnetAccEnable", ".subnet_acc"),
     ("tcpOnly", ".tcp_only"),
@@ -22,6 +22,14 @@ const INDIRECT: [(&str, &str); 14] = [
     ("lanSegmentV6", ".rule_for("),
     ("shortRttBypass", ".rule_for("),
     ("logLevel", "Key::LogLevel"),
+    ("shaperEnable", "Orders::read("),
+    ("wanKbps", "Orders::read("),
+    ("smMinKbps", "Orders::read("),
+    ("smBurstMS", "Orders::read("),
+    ("smBurstMin", "Orders::read("),
+    ("smBurstTolerance", "Orders::read("),
+    ("l2wQLimit", ".limits.packets("),
+    ("hostFairEnable", ".host_fair"),
 ];
 
 /// The module's wiring: what stands in `src`, and the two files of `src/proc` that obey settings

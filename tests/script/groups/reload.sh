@@ -31,7 +31,7 @@ test_absent_key_goes_back_to_its_default() {
 	is "$(in_engine udptun)" x
 	config accif=eth0
 	ok_lot reload
-	is "$(in_engine wanKbps)" 1000000
+	is "$(in_engine wanKbps)" 0
 	is "$(in_engine smBurstMS)" 16
 	is "$(in_engine udptun)" ''
 }

@@ -127,7 +127,7 @@ check_reload() {
 	config "accif=$if1"
 	lot 0 reload
 	is "$(<"$proc/wanIf")" "$if1"
-	is "$(<"$proc/wanKbps")" 1000000
+	is "$(<"$proc/wanKbps")" 0
 	lot 0 stop
 	lot 0 reload
 	is "$(<"$proc/wanIf")" "$if1"

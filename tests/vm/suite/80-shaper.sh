@@ -1,0 +1,126 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# The shaper on several processors: the script attaches it and puts everything back, hardware queues share a
+# rate, and it comes and goes under load.
+# Sabotage: no rate is configured.
+set -u
+. tests/vm/lib/suite.sh
+
+nic=$(nic 0)
+begin "$nic"
+# The path's own bottleneck is far away.
+path_up 0 200 20 0 || exit 1
+http_file long 24000000
+machine_state >/run/before
+
+# sent DEV: the time in nanoseconds, and the bytes that the shapers of a device have sent by then
+sent() {
+	date +%s%N
+	tc -s qdisc show dev "$1" | awk '/^qdisc/ { ours = $2 == "appex" } /^ Sent/ && ours { sum += $2 } END { print sum }'
+}
+# rate DEV: kbit/s over about five seconds, by the clock
+rate() {
+	local -a before after
+	mapfile -t before < <(sent "$1")
+	sleep 5
+	mapfile -t after < <(sent "$1")
+	echo $(((after[1] - before[1]) * 8000000 / (after[0] - before[0])))
+}
+# keeps_to KBPS DEV: the processor is emulated, and may be away for a while: it has to come near in one of three
+# tries, and never to send more. Figures are judged in simulated time (tests/functional/shaper.sh).
+keeps_to() {
+	local got
+	for _ in 1 2 3; do
+		got=$(rate "$2")
+		echo "$got kbit/s"
+		[ "$got" -le $(($1 * 104 / 100)) ] || return 1
+		[ "$got" -lt $(($1 * 80 / 100)) ] || return 0
+	done
+	return 1
+}
+shaped() { tc qdisc show dev "$1" | grep -c '^qdisc appex'; }
+
+# What a late timer has missed is made up for.
+product_set smBurstMS 300
+product_set wankbps 6000
+if sabotaged; then product_set wankbps 0; fi
+check "start succeeds" lotserver start
+check "the interface has a shaper" test "$(shaped "$nic")" -ge 1
+background get http_get 0 4 long
+check "a download is adopted" until_true 20 all_are zeta 0
+check "it gets 6 Mbit/s" keeps_to 6000 "$nic"
+product_set wankbps 12000
+check "reload with 12 Mbit/s succeeds" lotserver reload
+# How soon a connection finds the new room is its congestion control's business.
+check "the same download is held to 12 Mbit/s" test "$(rate "$nic")" -le 12480
+check "and arrives unchanged" awaited get
+check "unloading is refused while a shaper is there" sh -c '! rmmod appex 2>/dev/null'
+
+# Four hardware queues, floods from every processor.
+ip netns add far
+ip link add mq0 numtxqueues 4 numrxqueues 4 type veth peer name mq1 numtxqueues 4 numrxqueues 4 netns far
+ip address add 10.66.0.1/24 dev mq0
+ip link set mq0 up
+ip -n far address add 10.66.0.2/24 dev mq1
+ip -n far link set mq1 up
+until_true 5 sh -c 'ping -c 1 -W 1 10.66.0.2 >/dev/null'
+by_hand() {
+	local queue
+	tc qdisc replace dev mq0 root handle 1: mq
+	for queue in 1 2 3 4; do tc qdisc replace dev mq0 parent "1:$queue" appex || return 1; done
+}
+check "four queues get one each by hand" by_hand
+check "all four are there" test "$(shaped mq0)" = 4
+for _ in 1 2 3 4; do
+	python3 tests/functional/shape.py flood 10.66.0.2 8 1400 &
+	floods="${floods-} $!"
+done
+waiting() { tc -s qdisc show dev mq0 | awk '/backlog/ { sum += $3 } END { exit !(sum > 500) }'; }
+check "packets of all of them wait" until_true 60 waiting
+check "four queues and four senders keep to 12 Mbit/s together" keeps_to 12000 mq0
+engine_write wanKbps 3000
+check "and to 3 Mbit/s when that is written" keeps_to 3000 mq0
+engine_write wanKbps 300000
+check "a ping beside them is not kept waiting" sh -c \
+	"ping -q -c 20 -i 0.2 10.66.0.2 | awk -F/ '/^rtt/ { found = 1; exit !(\$5 < 20) } END { if (!found) exit 1 }'"
+
+# Comings and goings under load, settings changing all the time.
+coming_and_going() {
+	local round
+	for round in $(seq 12); do
+		engine_write wanKbps $((round * 7000 % 50000)) || return 1
+		tc qdisc replace dev mq0 parent "1:$((round % 4 + 1))" pfifo || return 1
+		engine_write hostFairEnable $((round % 2)) || return 1
+		tc qdisc replace dev mq0 parent "1:$((round % 4 + 1))" appex || return 1
+		if [ $((round % 4)) = 0 ]; then
+			ip link set mq0 down && ip link set mq0 up || return 1
+			ethtool -L mq0 tx 2 2>/dev/null && ethtool -L mq0 tx 4 2>/dev/null
+			by_hand || return 1
+		fi
+		if [ $((round % 3)) = 0 ]; then
+			tc qdisc replace dev mq0 root appex && tc qdisc del dev mq0 root && by_hand || return 1
+		fi
+	done
+}
+check "shapers come and go under load" coming_and_going
+engine_write wanKbps 12000
+sleep 1
+check "and the last ones keep to 12 Mbit/s" keeps_to 12000 mq0
+# shellcheck disable=SC2086 # several
+kill $floods
+wait 2>/dev/null
+
+# The end: stop takes off its own and those made by hand.
+background stopping http_get 0 4 long
+check "another download is adopted" until_true 20 all_are zeta 0
+check "stop during a download succeeds" lotserver stop
+check "nothing of it is loaded" stopped
+check "the download arrives unchanged" awaited stopping
+check "the hand-made queues can send" ping -q -c 20 -i 0.02 10.66.0.2
+same "no shaper is left" 0 "$(tc qdisc show | grep -c appex)"
+ip link del mq0
+ip netns del far
+# What the kernel numbers by itself is another number.
+machine_state >/run/after
+same "queueing disciplines and all else are as before" "$(cat /run/before)" "$(cat /run/after)"
+finish
