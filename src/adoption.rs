@@ -4,9 +4,10 @@
 
 use crate::congestion::{self, Adoption};
 use crate::model::flow;
+use crate::model::policy;
 use crate::model::settings::Hot;
 use crate::model::stats::Event;
-use crate::state::State;
+use crate::state::{present, Engine, State};
 use crate::sys::tcp::{Review, Socket};
 use kernel::error::code::EEXIST;
 use kernel::sync::atomic::{Full, Relaxed};
@@ -14,14 +15,17 @@ use kernel::sync::atomic::{Full, Relaxed};
 /// Congestion controls that an application chooses in order to send at a rate
 /// of its own; taking over would void that rate. Everything else is adopted,
 /// chosen by the application or not: this product accelerates whole servers.
-const FIXED_RATE: [&[u8]; 1] = [b"brutal"];
+pub(crate) const FIXED_RATE: [&[u8]; 1] = [b"brutal"];
 
 /// Takes the socket over if it may be. Failure is no error: the connection
 /// goes on as it was, and its next packet tries again.
 ///
 /// Context: LOCAL_OUT, the socket's lock held.
 pub(crate) fn adopt(state: &State, hot: &Hot, socket: &mut Socket<'_>, adoption: Adoption) {
-    if !flow::may_accelerate(&hot.limits, state.accelerated()) {
+    let Some(engine) = state.engines().get(adoption.engine as usize) else {
+        return;
+    };
+    if !flow::may_accelerate(&hot.limits, present(&engine.accelerated)) {
         return;
     }
     if FIXED_RATE.iter().any(|name| socket.control_is(name)) {
@@ -59,7 +63,7 @@ pub(crate) fn review_if_due(state: &State) {
 }
 
 /// Hands back the sockets that are no longer to be accelerated: their engine
-/// was switched off, or their interface detached.
+/// was switched off, their interface detached, their peer put on a list.
 ///
 /// Context: process, sleeps. RTNL may be held, a socket's lock may not.
 pub(crate) fn review(state: &State) {
@@ -68,10 +72,7 @@ pub(crate) fn review(state: &State) {
             return Review::Keep;
         };
         let engine = state.engines().get(adoption.engine as usize);
-        let wanted = engine.is_some_and(|engine| {
-            engine.accelerates() && engine.attached.contains(adoption.interface)
-        });
-        if wanted {
+        if engine.is_some_and(|engine| is_wanted(state, engine, adoption)) {
             return Review::Keep;
         }
         state.count(adoption.engine, Event::SocketsHandedBack);
@@ -79,5 +80,18 @@ pub(crate) fn review(state: &State) {
     });
     if skipped > 0 {
         settings_changed(state);
+    }
+}
+
+/// Whether an adopted socket would be adopted again.
+fn is_wanted(state: &State, engine: &Engine, adoption: &Adoption) -> bool {
+    if !engine.accelerates() || !engine.attached.contains(adoption.interface) {
+        return false;
+    }
+    let hot = engine.hot();
+    match engine.facts(state, &hot, adoption.peer, adoption.is_onlink) {
+        Ok(facts) => policy::decide(&facts).is_ok(),
+        // Whoever is changing the lists has all sockets looked at again afterwards.
+        Err(_) => true,
     }
 }

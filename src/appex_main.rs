@@ -19,11 +19,13 @@ mod flows;
 mod hooks;
 mod interfaces;
 pub mod model;
+mod near;
 mod paths;
 mod proc;
 #[cfg(appex_selftest)]
 mod selftest;
 mod state;
+mod summary;
 mod sys;
 
 module! {

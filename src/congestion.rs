@@ -4,6 +4,7 @@
 //!
 //! CONTEXT: all callbacks run with the socket's lock held, mostly in softirq. Nothing here sleeps or allocates.
 
+use crate::adoption;
 use crate::model::control::{self, Ack, Idle, Start, Zeta};
 use crate::model::copies::{Budget, PathNow, Segment};
 use crate::model::memory::{Known, Share};
@@ -11,8 +12,10 @@ use crate::model::settings::{unpack, Key, FLAG_HIGH_CONSERV};
 use crate::model::stats::Metric;
 use crate::model::units::{Addr, Family};
 use crate::proc::Settings;
-use crate::state::STATE;
+use crate::state::{State, STATE};
+use crate::summary;
 use crate::sys::tcp::{Algorithm, CaState, Control, RateSample, Socket, Summary};
+use kernel::sync::atomic::Relaxed;
 use kernel::sync::rcu;
 
 static CONTROL: Control<Flow> = Control::new();
@@ -30,6 +33,8 @@ pub(crate) struct Adoption {
     pub(crate) engine: u32,
     /// Index of the interface that its packets leave by.
     pub(crate) interface: u32,
+    /// The peer is in a subnet of that interface.
+    pub(crate) is_onlink: bool,
     /// Address family of its packets.
     pub(crate) family: Family,
     /// First window of a connection that has sent no data yet, packets.
@@ -56,9 +61,11 @@ const _: () = assert!(core::mem::size_of::<Flow>() <= 1024 - 48);
 
 /// An engine's settings as the model wants them, read again when any of them has changed: a change reaches live connections
 /// with their next ACK.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Copied {
     settings: control::Settings,
+    /// Number of their mode, see [`summary::mode`].
+    mode: u8,
     /// What [`crate::proc::Settings::changes`] was just before they were read.
     changes: u32,
 }
@@ -66,11 +73,6 @@ struct Copied {
 /// The congestion control, for registration, adoption and hand-back.
 pub(crate) fn control() -> &'static Control<Flow> {
     &CONTROL
-}
-
-/// Number of adopted sockets.
-pub(crate) fn adopted() -> i64 {
-    CONTROL.adopted()
 }
 
 impl Flow {
@@ -106,6 +108,7 @@ impl Flow {
         let guard = rcu::read_lock();
         if let (Some(state), Some(adoption)) = (STATE.get(&guard), self.adoption) {
             let report = self.zeta.learned(socket.delivered(), socket.lost());
+            self.note_near(state, &adoption, report.base_rtt_us);
             if last && report.capacity == 0 {
                 state.paths.give_back(adoption.peer, self.share);
             }
@@ -121,6 +124,21 @@ impl Flow {
         let guard = rcu::read_lock();
         if let (Some(state), Some(adoption)) = (STATE.get(&guard), self.adoption) {
             state.gauge(adoption.engine, adoption.family, Metric::NumOfAccFlows, up);
+            if let Some(engine) = state.engines().get(adoption.engine as usize) {
+                engine.accelerated.add(if up { 1 } else { -1 }, Relaxed);
+            }
+        }
+    }
+
+    /// Notes a path without queue that is short enough to leave its subnet alone (`shortRttMS`).
+    fn note_near(&self, state: &State, adoption: &Adoption, base_rtt_us: u32) {
+        let engine = state.engines().get(adoption.engine as usize);
+        let threshold_ms = engine.map_or(0, |engine| engine.hot().short_rtt_ms);
+        if threshold_ms != 0
+            && base_rtt_us != 0
+            && state.near.note(adoption.peer, base_rtt_us, threshold_ms)
+        {
+            adoption::settings_changed(state);
         }
     }
 }
@@ -132,6 +150,15 @@ fn known(adoption: Adoption) -> Option<(Known, Share)> {
 }
 
 impl Copied {
+    fn of(settings: &Settings) -> Self {
+        let settings = read(settings);
+        Copied {
+            settings,
+            mode: summary::mode(&settings),
+            changes: 0,
+        }
+    }
+
     /// The settings of an engine; the shipped ones while the module ends.
     fn read(engine: u32) -> Self {
         let guard = rcu::read_lock();
@@ -141,12 +168,9 @@ impl Copied {
         {
             Some(engine) => Copied {
                 changes: engine.settings.changes(),
-                settings: read(&engine.settings),
+                ..Copied::of(&engine.settings)
             },
-            None => Copied {
-                changes: 0,
-                settings: control::Settings::default(),
-            },
+            None => Copied::default(),
         }
     }
 
@@ -161,8 +185,10 @@ impl Copied {
         };
         let changes = engine.settings.changes();
         if changes != self.changes {
-            self.changes = changes;
-            self.settings = read(&engine.settings);
+            *self = Copied {
+                changes,
+                ..Copied::of(&engine.settings)
+            };
         }
     }
 }
@@ -362,6 +388,11 @@ impl Algorithm for Flow {
             base_rtt_us: info.base_rtt_us,
             pacing_gain_q8: info.pacing_gain_q8,
             cwnd_gain_q8: info.cwnd_gain_q8,
+            queue_us: info.queue_us,
+            loss_q16: info.random_loss_q16,
+            phase: summary::number(info.mode),
+            mode: self.settings.mode,
+            adopted: u8::from(self.adoption.is_some()),
         }
     }
 }

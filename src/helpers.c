@@ -14,11 +14,15 @@
 #include <linux/random.h>
 #include <linux/ratelimit.h>
 #include <linux/rcupdate.h>
+#include <linux/sched/signal.h>
 #include <linux/seq_file.h>
 #include <linux/uaccess.h>
 #include <net/addrconf.h>
 #include <net/if_inet6.h>
+#include <net/inet6_hashtables.h>
+#include <net/inet_hashtables.h>
 #include <net/ip6_route.h>
+#include <net/route.h>
 #include <net/tcp.h>
 
 #include "helpers.h"
@@ -244,6 +248,59 @@ bool appex_skb_is_first_synack(const struct sk_buff *skb)
 }
 
 /*
+ * Sends a packet of our own back to where `skb` came from: `bytes` begin at the
+ * network header. The source may be any address, as a router answers for others.
+ * Softirq or BH off, RCU.
+ */
+bool appex_skb_send_reply(const struct sk_buff *skb, const void *bytes, u32 len, bool v6)
+{
+	struct net *net = dev_net(skb->dev);
+	struct dst_entry *dst;
+	struct sk_buff *reply;
+
+	if (v6) {
+		const struct ipv6hdr *ip = bytes;
+		struct flowi6 fl6 = {
+			.daddr = ip->daddr, .saddr = ip->saddr, .flowi6_proto = IPPROTO_TCP,
+			.flowi6_oif = ipv6_addr_type(&ip->daddr) & IPV6_ADDR_LINKLOCAL ?
+				      skb->dev->ifindex : 0,
+		};
+
+		dst = ip6_route_output(net, NULL, &fl6);
+	} else {
+		const struct iphdr *ip = bytes;
+		struct flowi4 fl4 = {
+			.daddr = ip->daddr, .saddr = ip->saddr, .flowi4_proto = IPPROTO_TCP,
+			.flowi4_flags = FLOWI_FLAG_ANYSRC,
+		};
+		struct rtable *route = ip_route_output_key(net, &fl4);
+
+		if (IS_ERR(route))
+			return false;
+		dst = &route->dst;
+	}
+	if (dst->error)
+		goto release;
+	reply = alloc_skb(LL_RESERVED_SPACE(dst->dev) + len, GFP_ATOMIC | __GFP_NOWARN);
+	if (!reply)
+		goto release;
+	skb_reserve(reply, LL_RESERVED_SPACE(dst->dev));
+	skb_put_data(reply, bytes, len);
+	skb_reset_network_header(reply);
+	skb_set_transport_header(reply, v6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr));
+	reply->protocol = v6 ? htons(ETH_P_IPV6) : htons(ETH_P_IP);
+	skb_dst_set(reply, dst);
+	if (v6)
+		ip6_local_out(net, NULL, reply);
+	else
+		ip_local_out(net, NULL, reply);
+	return true;
+release:
+	dst_release(dst);
+	return false;
+}
+
+/*
  * Brings the first repetition of a SYN-ACK forward, not those after it. Its
  * timer is running already; a request that is being dropped has stopped it for
  * good. The packet is a first SYN-ACK.
@@ -287,6 +344,12 @@ struct net_device *appex_notifier_dev(void *info)
 	return netdev_notifier_info_to_dev(info);
 }
 
+/* RCU. An interface of the initial namespace, or NULL. */
+const struct net_device *appex_dev_by_index(u32 index)
+{
+	return dev_get_by_index_rcu(&init_net, (int)index);
+}
+
 /* Softirq or BH off, RCU. `peer` is an IPv4 address in network order. */
 bool appex_dev_onlink_v4(const struct net_device *dev, const u8 *peer)
 {
@@ -328,6 +391,50 @@ bool appex_sk_is_tcp_stream(const struct sock *sk)
 bool appex_sk_refs_get(struct sock *sk)
 {
 	return refcount_inc_not_zero(&sk->sk_refcnt);
+}
+
+/*
+ * RCU. The socket of the initial namespace with these ends, of a request and of a
+ * connection in TIME_WAIT too, with a reference: sock_gen_put() gives it back.
+ * Addresses in network order, ports in the processor's.
+ */
+struct sock *appex_tcp_find(bool v6, const u8 *local, u16 local_port, const u8 *peer,
+			    u16 peer_port, u32 interface)
+{
+	struct in6_addr local6, peer6;
+	__be32 local4, peer4;
+
+	if (v6) {
+		memcpy(&local6, local, sizeof(local6));
+		memcpy(&peer6, peer, sizeof(peer6));
+		return __inet6_lookup_established(&init_net, &peer6, htons(peer_port), &local6,
+						  local_port, (int)interface, 0);
+	}
+	memcpy(&local4, local, sizeof(local4));
+	memcpy(&peer4, peer, sizeof(peer4));
+	return __inet_lookup_established(&init_net, peer4, htons(peer_port), local4, local_port,
+					 (int)interface, 0);
+}
+
+/* Neither a request nor in TIME_WAIT. */
+bool appex_sk_is_full(const struct sock *sk)
+{
+	return sk_fullsock(sk);
+}
+
+u8 appex_sk_state(const struct sock *sk)
+{
+	return READ_ONCE(sk->sk_state);
+}
+
+/* Bytes per second; all ones for a socket that is not paced. */
+u64 appex_pacing_rate(const struct sock *sk)
+{
+	unsigned long rate = READ_ONCE(sk->sk_pacing_rate);
+
+	if (READ_ONCE(sk->sk_pacing_status) == SK_PACING_NONE || rate == ~0UL)
+		return ~0ULL;
+	return rate;
 }
 
 /* Whether anyone holds the socket's lock: a tripwire, not a proof. */
@@ -461,6 +568,12 @@ void *appex_proc_data(const struct file *file)
 	return pde_data(file_inode(file));
 }
 
+/* Of a file that seq_open() has opened. */
+struct seq_file *appex_file_seq(const struct file *file)
+{
+	return file->private_data;
+}
+
 /* Process context, sleeps. Bytes not copied, as copy_from_user. */
 long appex_copy_from_user(void *to, const char __user *from, size_t len)
 {
@@ -577,11 +690,6 @@ int appex_flows_remove(struct rhashtable *table, struct appex_flow_node *node)
 	return rhashtable_remove_fast(table, &node->hash, appex_flow_params);
 }
 
-u32 appex_flows_count(const struct rhashtable *table)
-{
-	return atomic_read(&table->nelems);
-}
-
 void appex_flows_free_later(struct appex_flow_node *node, rcu_callback_t free_fn)
 {
 	call_rcu(&node->rcu, free_fn);
@@ -616,6 +724,66 @@ void appex_flows_walk(struct rhashtable *table,
 	}
 	rhashtable_walk_stop(&iter);
 	rhashtable_walk_exit(&iter);
+}
+
+/* Process context, as all of the cursor's. */
+void appex_flows_cursor_open(struct appex_flows_cursor *cursor, struct rhashtable *table)
+{
+	rhashtable_walk_enter(table, &cursor->iter);
+}
+
+void appex_flows_cursor_close(struct appex_flows_cursor *cursor)
+{
+	rhashtable_walk_exit(&cursor->iter);
+}
+
+/* Takes the RCU read lock until the stop; nodes are valid that long. */
+void appex_flows_cursor_start(struct appex_flows_cursor *cursor, bool anew)
+	__acquires(RCU)
+{
+	struct rhashtable *table = cursor->iter.ht;
+
+	if (anew) {
+		rhashtable_walk_exit(&cursor->iter);
+		rhashtable_walk_enter(table, &cursor->iter);
+	}
+	rhashtable_walk_start(&cursor->iter);
+}
+
+void appex_flows_cursor_stop(struct appex_flows_cursor *cursor)
+	__releases(RCU)
+{
+	rhashtable_walk_stop(&cursor->iter);
+}
+
+/* Lets others have RCU and the CPU. False if the reader is to be killed. */
+bool appex_flows_cursor_pause(struct appex_flows_cursor *cursor)
+{
+	rhashtable_walk_stop(&cursor->iter);
+	cond_resched();
+	rhashtable_walk_start(&cursor->iter);
+	return !fatal_signal_pending(current);
+}
+
+/* A table that is being resized is walked from its start again. */
+struct appex_flow_node *appex_flows_cursor_peek(struct appex_flows_cursor *cursor)
+{
+	struct appex_flow_node *node;
+
+	do
+		node = rhashtable_walk_peek(&cursor->iter);
+	while (IS_ERR(node) && PTR_ERR(node) == -EAGAIN);
+	return IS_ERR(node) ? NULL : node;
+}
+
+struct appex_flow_node *appex_flows_cursor_next(struct appex_flows_cursor *cursor)
+{
+	struct appex_flow_node *node;
+
+	do
+		node = rhashtable_walk_next(&cursor->iter);
+	while (IS_ERR(node) && PTR_ERR(node) == -EAGAIN);
+	return IS_ERR(node) ? NULL : node;
 }
 
 /* src/sys/work.rs gets from a work item to what it is part of. */

@@ -4,7 +4,8 @@
 //!
 //! A packet of a local socket meets `local_out` and `post_routing`, a
 //! forwarded one `pre_routing` and `post_routing`, a received one
-//! `pre_routing`. Whatever is not understood passes uncounted.
+//! `pre_routing`. Whatever is not understood passes uncounted. Nothing is dropped but, with
+//! `bypassOverFlows` 0, what opens a connection beyond the session limit.
 
 use crate::adoption;
 use crate::congestion::{self, Adoption};
@@ -12,11 +13,13 @@ use crate::flows;
 use crate::model::classify::{self, Packet, Skip, TcpFlags, Transport, HEADERS};
 use crate::model::copies::{synack_timeout_ms, Segment, LEAST_LOSS_Q16};
 use crate::model::flow::wire_len;
+use crate::model::policy::{self, Reason};
+use crate::model::refusal::Reset;
 use crate::model::stats::{Counter, Event, Metric};
-use crate::model::units;
+use crate::model::units::{self, Addr};
 use crate::state::{Engine, State, STATE};
 use crate::sys::net_device::Device;
-use crate::sys::netfilter::{Family, Hooks, LocalOut};
+use crate::sys::netfilter::{Family, Hooks, LocalOut, Routed, Verdict};
 use crate::sys::skb;
 use crate::sys::tcp::Socket;
 
@@ -28,6 +31,7 @@ struct Met<'a> {
     state: &'a State,
     number: u32,
     engine: &'a Engine,
+    interface: u32,
     packet: Packet,
     wire: u64,
 }
@@ -61,6 +65,7 @@ impl<'a> Met<'a> {
             state,
             number,
             engine,
+            interface: device.index(),
             packet,
             wire: wire_len(&packet, segments),
         })
@@ -75,17 +80,27 @@ impl<'a> Met<'a> {
     #[cold]
     fn adopt(&self, out: &Device<'_>, socket: &mut Socket<'_>) {
         let hot = self.engine.hot();
-        let onlink = self.peer_is_onlink(out);
-        let rule = self.engine.settings.rule_for(self.packet.dest);
-        if !rule.unwrap_or(hot.subnet_acc || !onlink) {
+        let peer = self.packet.dest;
+        let is_onlink = is_onlink(out, peer);
+        if let (1.., Some(rtt_us)) = (hot.short_rtt_ms, socket.srtt_us()) {
+            self.state.near.note(peer, rtt_us, hot.short_rtt_ms);
+        }
+        let Ok(facts) = self.engine.facts(self.state, &hot, peer, is_onlink) else {
+            return;
+        };
+        if let Err(reason) = policy::decide(&facts) {
+            if reason == Reason::Near {
+                self.state.count(self.number, Event::NfBypass);
+            }
             return;
         }
         let adoption = Adoption {
             engine: self.number,
-            interface: out.index(),
+            interface: self.interface,
+            is_onlink,
             family: self.packet.family(),
-            peer: self.packet.dest,
-            initial_cwnd: if onlink {
+            peer,
+            initial_cwnd: if is_onlink {
                 hot.initial_cwnd_lan
             } else {
                 hot.initial_cwnd_wan
@@ -111,15 +126,21 @@ impl<'a> Met<'a> {
         }
     }
 
-    /// Whether the peer is in a subnet of the interface it is reached by.
-    fn peer_is_onlink(&self, device: &Device<'_>) -> bool {
-        let bits = self.packet.dest.bits.to_be_bytes();
-        match self.packet.family() {
-            units::Family::V4 => bits
-                .first_chunk()
-                .is_some_and(|addr| device.is_onlink_v4(addr)),
-            units::Family::V6 => device.is_onlink_v6(&bits),
+    /// Notes the flow. What opens a connection beyond the limits may be refused, and whoever is behind an
+    /// interface is told so.
+    fn note(&self, routed: &Routed<'_>, leaves: bool) -> Verdict {
+        let place = flows::Place {
+            engine: self.number,
+            interface: self.interface,
+            leaves,
+        };
+        if flows::note(self.state, &place, routed.packet(), &self.packet) {
+            return Verdict::Pass;
         }
+        if let Some(reset) = Reset::of(&self.packet) {
+            routed.send_reply(reset.bytes());
+        }
+        Verdict::Refuse
     }
 }
 
@@ -197,25 +218,44 @@ impl Hooks for Engines {
         }
     }
 
-    fn post_routing(&self, family: Family, out: &Device<'_>, raw: &skb::Packet<'_>) {
+    fn post_routing(&self, family: Family, out: &Device<'_>, routed: &Routed<'_>) -> Verdict {
+        let raw = routed.packet();
         let Some(met) = Met::new(family, out, raw) else {
-            return;
+            return Verdict::Pass;
         };
+        let verdict = met.note(routed, true);
+        if verdict == Verdict::Refuse {
+            return verdict;
+        }
         met.count(Metric::WanOutBytes);
         if raw.was_received() {
             // Forwarded: what came from the LAN side is just what leaves.
             met.count(Metric::LanInBytes);
         }
-        flows::note(met.state, met.number, raw, &met.packet);
+        verdict
     }
 
-    fn pre_routing(&self, family: Family, dev: &Device<'_>, raw: &skb::Packet<'_>) {
-        let Some(met) = Met::new(family, dev, raw) else {
-            return;
+    fn pre_routing(&self, family: Family, dev: &Device<'_>, routed: &Routed<'_>) -> Verdict {
+        let Some(met) = Met::new(family, dev, routed.packet()) else {
+            return Verdict::Pass;
         };
         met.count(Metric::WanInBytes);
-        met.count(Metric::LanOutBytes);
-        flows::note(met.state, met.number, raw, &met.packet);
+        let verdict = met.note(routed, false);
+        if verdict == Verdict::Pass {
+            met.count(Metric::LanOutBytes);
+        }
+        verdict
+    }
+}
+
+/// Whether `peer` is in a subnet of the interface. Context: RCU.
+pub(crate) fn is_onlink(device: &Device<'_>, peer: Addr) -> bool {
+    let bits = peer.bits.to_be_bytes();
+    match peer.family {
+        units::Family::V4 => bits
+            .first_chunk()
+            .is_some_and(|addr| device.is_onlink_v4(addr)),
+        units::Family::V6 => device.is_onlink_v6(&bits),
     }
 }
 

@@ -16,11 +16,13 @@
 
 use crate::flows::Flow;
 use crate::interfaces::{Attached, Interfaces};
+use crate::model::policy::Facts;
 use crate::model::settings::{Hot, Key, Scope};
 use crate::model::stats::{Counter, Event, Metric, COUNTERS};
-use crate::model::units::Family;
+use crate::model::units::{Addr, Family};
+use crate::near::Near;
 use crate::paths::Paths;
-use crate::proc::Settings;
+use crate::proc::{Changing, Settings};
 use crate::sys::flow_table::Table;
 use crate::sys::percpu::{self, Counters};
 use crate::sys::published::Published;
@@ -44,6 +46,8 @@ pub(crate) struct State {
     counters: Counters,
     /// What earlier connections have learned about their paths.
     pub(crate) paths: Paths,
+    /// Subnets that are near.
+    pub(crate) near: Near,
     /// Rounds of the reaper that are to look at all adopted sockets.
     pub(crate) reviews: Atomic<u32>,
     /// Interfaces of the machine, attached or not.
@@ -64,6 +68,10 @@ pub(crate) struct Engine {
     pub(crate) active: [Atomic<u64>; 2],
     /// The reaper's count in progress.
     pub(crate) counting: [Atomic<u64>; 2],
+    /// Flow records made by it, against its session limit.
+    pub(crate) tracked: Atomic<i64>,
+    /// Sockets adopted by it, against its other limit.
+    pub(crate) accelerated: Atomic<i64>,
 }
 
 impl Engine {
@@ -73,6 +81,8 @@ impl Engine {
             attached: Attached::new()?,
             active: [Atomic::new(0), Atomic::new(0)],
             counting: [Atomic::new(0), Atomic::new(0)],
+            tracked: Atomic::new(0),
+            accelerated: Atomic::new(0),
         })
     }
 
@@ -84,6 +94,22 @@ impl Engine {
     /// The other settings of the packet path. Context: any.
     pub(crate) fn hot(&self) -> Hot {
         Hot::read(|key| self.settings.get(key))
+    }
+
+    /// What speaks for and against accelerating connections with `peer`. Context: any.
+    pub(crate) fn facts(
+        &self,
+        state: &State,
+        hot: &Hot,
+        peer: Addr,
+        is_onlink: bool,
+    ) -> Result<Facts, Changing> {
+        Ok(Facts {
+            listed: self.settings.rule_for(peer)?,
+            is_near: state.near.is_near(peer, hot.short_rtt_ms),
+            is_onlink,
+            subnet_acc: hot.subnet_acc,
+        })
     }
 
     /// Whether the engine accelerates TCP at all.
@@ -106,6 +132,7 @@ impl State {
                 engines: list,
                 counters,
                 paths: Paths::new()?,
+                near: Near::new()?,
                 reviews: Atomic::new(0),
                 interfaces <- Interfaces::new(),
                 flows <- Table::new(),
@@ -165,11 +192,11 @@ impl State {
             _ => value,
         }
     }
+}
 
-    /// TCP flows under acceleration, over all engines.
-    pub(crate) fn accelerated(&self) -> u64 {
-        u64::try_from(crate::congestion::adopted()).unwrap_or(0)
-    }
+/// A number of things that is never below zero, but may seem so while another CPU counts.
+pub(crate) fn present(count: &Atomic<i64>) -> u64 {
+    u64::try_from(count.load(Relaxed)).unwrap_or(0)
 }
 
 fn slot(engine: u32, counter: Counter) -> u32 {

@@ -2,17 +2,21 @@
 
 //! What the files of one directory share.
 
+use super::store::printable;
 use super::Settings;
 use crate::adoption;
+use crate::flows::Flow;
+use crate::model::flow_line::{Filter, FILTER_MAX};
 use crate::model::settings::{Key, LogLine, Reject};
 use crate::model::stats::{Counter, Event};
 use crate::model::text::Escaped;
 use crate::state::{Engine, State};
+use crate::sys::flow_table::Table;
 use crate::sys::procfs::log_allowed;
-use kernel::new_mutex;
 use kernel::prelude::*;
 use kernel::str::CString;
-use kernel::sync::{Arc, Mutex, MutexGuard};
+use kernel::sync::{Arc, Mutex, MutexGuard, SpinLock};
+use kernel::{new_mutex, new_spinlock};
 
 /// `logLevel` from which refused values are logged: kernel log level "warning".
 const WARNINGS: u64 = 4;
@@ -30,6 +34,35 @@ pub(super) struct Directory {
     /// take effect one after the other, and an interface list is not changed under its editor.
     #[pin]
     writing: Mutex<()>,
+    /// What `flows` shows.
+    #[pin]
+    filter: SpinLock<Shown>,
+}
+
+/// The filter of `flows`, and its text.
+#[derive(Clone, Copy)]
+pub(super) struct Shown {
+    pub(super) filter: Filter,
+    text: [u8; FILTER_MAX],
+    len: usize,
+}
+
+impl Shown {
+    /// `None` if the text is no filter.
+    pub(super) fn parse(text: &[u8]) -> Option<Self> {
+        let mut shown = Shown {
+            filter: Filter::parse(text)?,
+            text: [0; FILTER_MAX],
+            len: text.len(),
+        };
+        shown.text.get_mut(..text.len())?.copy_from_slice(text);
+        Some(shown)
+    }
+
+    /// The text, printable: it was parsed.
+    pub(super) fn text(&self) -> &str {
+        printable(self.text.get(..self.len).unwrap_or(&[]))
+    }
 }
 
 impl Directory {
@@ -39,11 +72,13 @@ impl Directory {
             0 => CString::try_from_fmt(fmt!("appex"))?,
             number => CString::try_from_fmt(fmt!("appex{number}"))?,
         };
+        let everything = Shown::parse(b"").ok_or(EINVAL)?;
         Ok(pin_init!(Self {
             state,
             number,
             name,
             writing <- new_mutex!((), "appex::Directory::writing"),
+            filter <- new_spinlock!(everything, "appex::Directory::filter"),
         }))
     }
 
@@ -67,8 +102,29 @@ impl Directory {
         self.writing.lock()
     }
 
-    fn engine(&self) -> Result<&Engine> {
+    /// The engine.
+    pub(super) fn engine(&self) -> Result<&Engine> {
         self.state.engines().get(self.number).ok_or(ENODEV)
+    }
+
+    /// All that is shared.
+    pub(super) fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The table that `flows` lists.
+    pub(super) fn flows(&self) -> &Table<Flow> {
+        &self.state.flows
+    }
+
+    /// What `flows` shows. Context: process, any lock held.
+    pub(super) fn shown(&self) -> Shown {
+        *self.filter.lock()
+    }
+
+    /// Changes what `flows` shows.
+    pub(super) fn show(&self, shown: Shown) {
+        *self.filter.lock() = shown;
     }
 
     /// The engine's settings.

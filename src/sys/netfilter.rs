@@ -4,8 +4,9 @@
 //!
 //! C header: `include/linux/netfilter.h`.
 //!
-//! Every hook here lets every packet pass: it looks, counts, takes over sockets
-//! and may send a copy; it never drops, queues or steals.
+//! A hook looks, counts, takes over sockets and may send a copy. It lets every
+//! packet pass but the first ones of connections that are to be refused; it never
+//! queues or steals.
 
 use super::bindings as c;
 use super::net_device::Device;
@@ -36,6 +37,56 @@ pub(crate) struct Priorities {
     pub(crate) rx_v6: i32,
     /// IPv6 POST_ROUTING.
     pub(crate) tx_v6: i32,
+}
+
+/// What becomes of a packet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Verdict {
+    /// It goes on.
+    Pass,
+    /// It is dropped. A local sender is told "connection refused".
+    Refuse,
+}
+
+impl Verdict {
+    fn to_raw(self) -> ffi::c_uint {
+        match self {
+            Verdict::Pass => c::NF_ACCEPT,
+            // As the macro NF_DROP_ERR() does it: the error in the upper half.
+            Verdict::Refuse => (c::ECONNREFUSED << 16) | c::NF_DROP,
+        }
+    }
+}
+
+/// A packet met in PRE_ROUTING or POST_ROUTING.
+///
+/// # Invariants
+///
+/// `packet` is in one of these hooks, with BH off, and of the family `v6` says.
+pub(crate) struct Routed<'a> {
+    packet: Packet<'a>,
+    v6: bool,
+}
+
+impl<'a> Routed<'a> {
+    /// The packet.
+    pub(crate) fn packet(&self) -> &Packet<'a> {
+        &self.packet
+    }
+
+    /// Sends `bytes`, a packet from the network header on, to where this one came from.
+    /// False if that was not possible, or this one is from here.
+    pub(crate) fn send_reply(&self, bytes: &[u8]) -> bool {
+        let header = match self.v6 {
+            true => 40,
+            false => 20,
+        };
+        if bytes.len() < header || !self.packet.was_received() {
+            return false;
+        }
+        // SAFETY: In such a hook, and of this family, by the type invariant; the header is complete.
+        unsafe { self.packet.send_reply(bytes, self.v6) }
+    }
 }
 
 /// A packet of a local socket on its way out, before any other hook.
@@ -103,10 +154,10 @@ pub(crate) trait Hooks: Sync + 'static {
     fn local_out(&self, family: Family, out: &Device<'_>, sending: &mut LocalOut<'_>);
 
     /// A packet that leaves by `out`, local or forwarded.
-    fn post_routing(&self, family: Family, out: &Device<'_>, packet: &Packet<'_>);
+    fn post_routing(&self, family: Family, out: &Device<'_>, packet: &Routed<'_>) -> Verdict;
 
     /// A packet that came in by `dev`.
-    fn pre_routing(&self, family: Family, dev: &Device<'_>, packet: &Packet<'_>);
+    fn pre_routing(&self, family: Family, dev: &Device<'_>, packet: &Routed<'_>) -> Verdict;
 }
 
 const HOOKS: usize = 6;
@@ -212,11 +263,15 @@ unsafe extern "C" fn post_routing_hook<H: Hooks, const V6: bool>(
 ) -> ffi::c_uint {
     // SAFETY: As above.
     unsafe {
-        if let Some(out) = Device::from_raw((*state).out) {
-            (*target.cast::<H>()).post_routing(family(V6), &out, &Packet::from_raw(skb));
-        }
+        let Some(out) = Device::from_raw((*state).out) else {
+            return c::NF_ACCEPT;
+        };
+        let packet = Packet::from_raw(skb);
+        // INVARIANT: This hook is registered in POST_ROUTING.
+        let routed = Routed { packet, v6: V6 };
+        let verdict = (*target.cast::<H>()).post_routing(family(V6), &out, &routed);
+        verdict.to_raw()
     }
-    c::NF_ACCEPT
 }
 
 /// # Safety
@@ -229,9 +284,13 @@ unsafe extern "C" fn pre_routing_hook<H: Hooks, const V6: bool>(
 ) -> ffi::c_uint {
     // SAFETY: As above.
     unsafe {
-        if let Some(dev) = Device::from_raw((*state).in_) {
-            (*target.cast::<H>()).pre_routing(family(V6), &dev, &Packet::from_raw(skb));
-        }
+        let Some(dev) = Device::from_raw((*state).in_) else {
+            return c::NF_ACCEPT;
+        };
+        let packet = Packet::from_raw(skb);
+        // INVARIANT: This hook is registered in PRE_ROUTING.
+        let routed = Routed { packet, v6: V6 };
+        let verdict = (*target.cast::<H>()).pre_routing(family(V6), &dev, &routed);
+        verdict.to_raw()
     }
-    c::NF_ACCEPT
 }

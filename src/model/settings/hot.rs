@@ -2,7 +2,7 @@
 
 //! The settings that are consulted for packets.
 
-use super::{unpack, Key};
+use super::{unpack, Key, FLAG_SHORT_RTT};
 use crate::model::units::Family;
 
 /// Which packets are looked at: read for each of them. Most need no more settings than these.
@@ -53,6 +53,8 @@ pub struct Hot {
     pub initial_cwnd_lan: u32,
     /// How long a SYN or SYN-ACK waits for its answer, milliseconds; 0 leaves it to the kernel or the path's memory.
     pub syn_retran_ms: u32,
+    /// Subnets with a shorter round trip are left alone, milliseconds; 0 is none.
+    pub short_rtt_ms: u16,
     /// The ends of responses are sent twice on paths that lose.
     pub copies: bool,
     /// How many flows there may be.
@@ -77,12 +79,17 @@ impl Hot {
         let small = |key| get(key) as u32;
         let on = |key| get(key) != 0;
         let (sessions, accelerated) = unpack(get(Key::Engine));
+        let short_rtt_ms = match get(Key::TcpFlags) & FLAG_SHORT_RTT {
+            0 => 0,
+            _ => u16::try_from(get(Key::ShortRttMs)).unwrap_or(u16::MAX),
+        };
         Self {
             tcp_acc: on(Key::TcpAccEnable),
             subnet_acc: on(Key::SubnetAccEnable),
             initial_cwnd_wan: small(Key::InitialCwndWan),
             initial_cwnd_lan: small(Key::InitialCwndLan),
             syn_retran_ms: small(Key::SynRetranMs),
+            short_rtt_ms,
             copies: on(Key::TrackRandomLoss) && !on(Key::ConservMode),
             limits: SessionLimits {
                 sessions,

@@ -12,6 +12,8 @@ mod values;
 const FILES: &[&str] = &[
     "wanIf",
     "lanIf",
+    // Of this product.
+    "flows",
     "tcpAccEnable",
     "trackRandomLoss",
     "advAccEnable",

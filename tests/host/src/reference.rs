@@ -2,6 +2,7 @@
 
 //! The tables of `Documentation/interface.rst`, made from the module's own table of settings.
 
+use crate::model::policy::Reason;
 use crate::model::settings::{self, Effect, Initial, Kind, Place, Slot, Spec};
 use crate::model::stats::{Event, Metric};
 use std::fmt::Write;
@@ -10,7 +11,7 @@ use std::fmt::Write;
 pub const DOCUMENT: &str = "../../Documentation/interface.rst";
 
 /// Names of the generated parts, as in their markers.
-pub const PARTS: [&str; 3] = ["files", "cmd keys", "counters"];
+pub const PARTS: [&str; 4] = ["files", "cmd keys", "counters", "reasons"];
 
 /// Marker before a generated part.
 pub fn begin(part: &str) -> String {
@@ -30,6 +31,7 @@ pub fn table(part: &str) -> String {
         "files" => settings_table(Place::File),
         "cmd keys" => settings_table(Place::Cmd),
         "counters" => counters_table(),
+        "reasons" => reasons_table(),
         _ => panic!("no part {part}"),
     }
 }
@@ -90,6 +92,17 @@ fn counters_table() -> String {
     }
     for event in Event::ALL {
         let line = format!("   \"{}\", no, \"{}\"\n", event.name(), event.doc());
+        text.push_str(&line);
+    }
+    text.push('\n');
+    text
+}
+
+fn reasons_table() -> String {
+    let mut text =
+        String::from("\n.. csv-table::\n   :header: Word, Meaning\n   :widths: auto\n\n");
+    for reason in Reason::ALL {
+        let line = format!("   \"{}\", \"{}\"\n", reason.word(), reason.doc());
         text.push_str(&line);
     }
     text.push('\n');

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 /// Settings that the module reads in another way than by their key, and what it does then.
-const INDIRECT: [(&str, &str); 14] = [
+const INDIRECT: [(&str, &str); 17] = [
     ("tcpAccEnable", ".tcp_acc"),
     ("subnetAccEnable", ".subnet_acc"),
     ("tcpOnly", ".tcp_only"),
@@ -18,6 +18,9 @@ const INDIRECT: [(&str, &str); 14] = [
     ("synRetranMS", ".syn_retran_ms"),
     ("engine", ".limits"),
     ("bypassOverFlows", "Admit::Refuse"),
+    ("shortRttMS", ".short_rtt_ms"),
+    ("wanIf", ".with_lists("),
+    ("lanIf", ".with_lists("),
     ("lanSegment", ".rule_for("),
     ("lanSegmentV6", ".rule_for("),
     ("shortRttBypass", ".rule_for("),
