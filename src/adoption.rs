@@ -38,6 +38,26 @@ pub(crate) fn adopt(state: &State, hot: &Hot, socket: &mut Socket<'_>, adoption:
     }
 }
 
+/// Keeps the windows that an adopted socket offers within what the settings allow.
+///
+/// Context: LOCAL_OUT, the socket's lock held.
+pub(crate) fn limit_window(engine: &Engine, socket: &mut Socket<'_>) {
+    let (wan, lan) = engine.window_limits();
+    if wan.is_none() && lan.is_none() {
+        return;
+    }
+    let onlink = congestion::control().with(socket, |flow| flow.adoption().map(|a| a.is_onlink));
+    let limit = match onlink.flatten() {
+        Some(true) => lan,
+        Some(false) => wan,
+        None => None,
+    };
+    let Some(before) = limit.and_then(|bytes| socket.limit_window(bytes)) else {
+        return;
+    };
+    congestion::control().with(socket, |flow| flow.keep_window(before));
+}
+
 /// Rounds of the reaper, seconds apart, that look at all sockets after a
 /// change: one may be adopted by a hook that read the old settings just before,
 /// the next is for a reaper that was in the middle of a round.

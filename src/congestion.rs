@@ -53,6 +53,8 @@ pub(crate) struct Flow {
     copies: Budget,
     /// What it has taken of the remembered capacity.
     share: Share,
+    /// What the offered windows were bound to before we did; zero for not.
+    window_before: u32,
     settings: Copied,
 }
 
@@ -101,6 +103,11 @@ impl Flow {
         self.copies
             .spend(segment, &path, bytes_sent)
             .then(|| self.copies.keeps_order(reordered))
+    }
+
+    /// Keeps what the offered windows were bound to, at most, before we bound them to less.
+    pub(crate) fn keep_window(&mut self, before: u32) {
+        self.window_before = self.window_before.max(before);
     }
 
     /// Tells the memory of paths what this connection has seen; `last` at its end.
@@ -262,6 +269,7 @@ impl Algorithm for Flow {
             report_us: start.now_us.saturating_add(REPORT_US),
             copies: Budget::default(),
             share: share.unwrap_or_default(),
+            window_before: 0,
             settings: copied,
         };
         flow.gauge(true);
@@ -373,6 +381,7 @@ impl Algorithm for Flow {
     fn stop(&mut self, socket: &mut Socket<'_>) {
         self.gauge(false);
         self.report(socket, true);
+        socket.restore_window(self.window_before);
         // A successor that has never seen a loss would take our window for slow start and double it:
         // let it begin where we are.
         let window = socket.cwnd();

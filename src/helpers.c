@@ -323,6 +323,34 @@ void appex_tcp_hasten_syn(struct sock *sk, u32 ms)
 		icsk->icsk_rto = min_t(u32, icsk->icsk_rto, msecs_to_jiffies(ms));
 }
 
+/*
+ * Bounds the windows that are going to be offered, as TCP_WINDOW_CLAMP does; a
+ * growing receive buffer lifts the bound again. TCP itself takes care never to
+ * take back what was offered. Returns the former bound if that was higher, else 0.
+ * Socket lock held.
+ */
+u32 appex_tcp_limit_window(struct sock *sk, u32 bytes)
+{
+	struct tcp_sock *tp = tcp_sk(sk);
+	u32 before = tp->window_clamp;
+
+	if (tp->rcv_ssthresh > bytes)
+		tp->rcv_ssthresh = bytes;
+	if (before <= bytes)
+		return 0;
+	WRITE_ONCE(tp->window_clamp, bytes);
+	return before;
+}
+
+/* Socket lock held, or nobody else can reach the socket. */
+void appex_tcp_restore_window(struct sock *sk, u32 bytes)
+{
+	struct tcp_sock *tp = tcp_sk(sk);
+
+	if (tp->window_clamp < bytes)
+		WRITE_ONCE(tp->window_clamp, bytes);
+}
+
 int appex_dev_ifindex(const struct net_device *dev)
 {
 	return READ_ONCE(dev->ifindex);

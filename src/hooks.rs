@@ -184,6 +184,10 @@ impl Hooks for Engines {
             }
             met.adopt(out, &mut socket);
         }
+        if packet.payload == 0 {
+            // A window that is offered with data is that of the acknowledgement before it, or little more.
+            adoption::limit_window(met.engine, &mut socket);
+        }
         let end = seq.wrapping_add(packet.payload);
         let segment = Segment {
             payload: packet.payload,

@@ -17,7 +17,7 @@
 use crate::flows::Flow;
 use crate::interfaces::{Attached, Interfaces};
 use crate::model::policy::Facts;
-use crate::model::settings::{Hot, Key, Scope};
+use crate::model::settings::{window_limit, Hot, Key, Scope};
 use crate::model::stats::{Counter, Event, Metric, COUNTERS};
 use crate::model::units::{Addr, Family};
 use crate::near::Near;
@@ -110,6 +110,12 @@ impl Engine {
             is_onlink,
             subnet_acc: hot.subnet_acc,
         })
+    }
+
+    /// Largest windows to offer to WAN and to LAN peers, bytes. Context: any.
+    pub(crate) fn window_limits(&self) -> (Option<u32>, Option<u32>) {
+        let limit = |key| window_limit(self.settings.get(key));
+        (limit(Key::MaxAdvWinWan), limit(Key::MaxAdvWinLan))
     }
 
     /// Whether the engine accelerates TCP at all.

@@ -256,7 +256,40 @@ put cmd "shortRttMS: 0"
 during "shortRttMS=0" accelerated
 put cmd "tcpFlags: 0x0"
 
-# 9. The session limit: beyond it new connections pass, or are refused; the others go on.
+# 9. Offered windows: the server receives. A LAN peer is in a subnet of the interface.
+slow_path 40ms 100mbit
+sysctl -qw net.ipv4.tcp_rmem="4096 131072 16000000"
+client sysctl -qw net.ipv4.tcp_wmem="4096 65536 16000000"
+client ip addr add 10.99.0.2/32 dev lo
+ip route add 10.99.0.2 via 10.9.0.2
+client python3 "$HERE/traffic.py" serve 5006 "$LONG" >/dev/null &
+server=$!
+until_true 5 sh -c "ip netns exec cli ss -tlnH | grep -q :5006"
+# offered ADDRESS: the largest window that the client is offered while it sends
+offered() {
+	local largest=0 now
+	traffic fetch "$1" 5006 "$LONG" >/tmp/out 2>&1 &
+	while kill -0 $! 2>/dev/null; do
+		now=$(client ss -tinH "sport = :5006" | grep -o ' snd_wnd:[0-9]*' | cut -d: -f2 | sort -n | tail -n 1)
+		[ "${now:-0}" -le "$largest" ] || largest=$now
+	done
+	wait $! || echo failed
+	echo "$largest"
+}
+at_least "maxAdvWinWan=0: the offered window grows" 500000 "$(offered 10.99.0.2)"
+put cmd "maxAdvWinWan: 2"
+window=$(offered 10.99.0.2)
+at_least "maxAdvWinWan=2: it does not" "$window" 140000
+at_least "nor is it less than that" 100000 "$window"
+at_least "a LAN peer is not concerned" 500000 "$(offered 10.9.0.2)"
+put cmd "maxAdvWinWan: 0"
+put cmd "maxAdvWinLan: 2"
+at_least "maxAdvWinLan=2 bounds what a LAN peer is offered" "$(offered 10.9.0.2)" 140000
+at_least "a WAN peer is not concerned" 500000 "$(offered 10.99.0.2)"
+put cmd "maxAdvWinLan: 60"
+kill "$server"
+
+# 10. The session limit: beyond it new connections pass, or are refused; the others go on.
 fast_path
 now() { stat_of NumOfFlows; }
 knock() { # NAMESPACE-COMMAND... HOST PORT: connects; prints what becomes of it

@@ -114,10 +114,10 @@ scalars! {
         "largest congestion window towards WAN peers, in packets; 0 is no cap";
     InitialCwndLan = Cmd "initialCwndLan", INITIAL_CWND, 1024, Active,
         "first congestion window towards LAN peers, in packets";
-    MaxAdvWinWan = Cmd "maxAdvWinWan", WINDOW, 0, Stored,
-        "largest advertised window towards WAN peers, in packets; 0 is no cap";
-    MaxAdvWinLan = Cmd "maxAdvWinLan", WINDOW, 60, Stored,
-        "largest advertised window towards LAN peers, in packets; 0 is no cap";
+    MaxAdvWinWan = Cmd "maxAdvWinWan", WINDOW, 0, Active,
+        "largest advertised window towards accelerated WAN peers, in units of 64 KiB; 0 is no cap";
+    MaxAdvWinLan = Cmd "maxAdvWinLan", WINDOW, 60, Active,
+        "the same towards accelerated LAN peers";
     MaxTxEffectiveMs = Cmd "maxTxEffectiveMS", uint(0, u32::MAX as u64), 0, Active,
         "how long maximum transmit mode lasts in a connection, in ms; 0 is to its end";
     MaxTxMinSsThresh = Cmd "maxTxMinSsThresh", WINDOW, 1_048_575, Active,
