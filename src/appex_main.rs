@@ -27,6 +27,7 @@ mod selftest;
 mod state;
 mod summary;
 mod sys;
+mod via;
 
 module! {
     type: Appex,

@@ -22,6 +22,8 @@
 #include <net/inet6_hashtables.h>
 #include <net/inet_hashtables.h>
 #include <net/ip6_route.h>
+#include <net/net_namespace.h>
+#include <net/netns/generic.h>
 #include <net/route.h>
 #include <net/tcp.h>
 
@@ -408,6 +410,66 @@ bool appex_dev_onlink_v6(const struct net_device *dev, const u8 *peer)
 		if (ipv6_prefix_equal(&addr, &ifp->addr, ifp->prefix_len))
 			return true;
 	return false;
+}
+
+/* One set of hooks for all namespaces; whether one has it is kept with it. */
+static const struct nf_hook_ops *appex_net_hooks;
+static u32 appex_net_hooks_count;
+static atomic_t appex_nets_hooked;
+static unsigned int appex_net_id;
+
+struct appex_net {
+	bool hooked;
+};
+
+/* An error would keep the namespace from being made: without hooks it goes on as if we were not there. */
+static int appex_net_init(struct net *net)
+{
+	struct appex_net *own = net_generic(net, appex_net_id);
+
+	if (net_eq(net, &init_net) ||
+	    nf_register_net_hooks(net, appex_net_hooks, appex_net_hooks_count))
+		return 0;
+	own->hooked = true;
+	atomic_inc(&appex_nets_hooked);
+	return 0;
+}
+
+static void appex_net_pre_exit(struct net *net)
+{
+	struct appex_net *own = net_generic(net, appex_net_id);
+
+	if (!own->hooked)
+		return;
+	own->hooked = false;
+	atomic_dec(&appex_nets_hooked);
+	nf_unregister_net_hooks(net, appex_net_hooks, appex_net_hooks_count);
+}
+
+static struct pernet_operations appex_net_ops = {
+	.init = appex_net_init,
+	.pre_exit = appex_net_pre_exit,
+	.id = &appex_net_id,
+	.size = sizeof(struct appex_net),
+};
+
+/* Process context, sleeps. `hooks` stays until they are unregistered; one user at a time. */
+int appex_nets_register(const struct nf_hook_ops *hooks, u32 count)
+{
+	appex_net_hooks = hooks;
+	appex_net_hooks_count = count;
+	return register_pernet_subsys(&appex_net_ops);
+}
+
+/* As above. Callbacks may still be running when this returns, until a grace period is over. */
+void appex_nets_unregister(void)
+{
+	unregister_pernet_subsys(&appex_net_ops);
+}
+
+bool appex_nets_exist(void)
+{
+	return atomic_read(&appex_nets_hooked) != 0;
 }
 
 bool appex_sk_is_tcp_stream(const struct sock *sk)

@@ -8,6 +8,7 @@
 #define APPEX_HELPERS_H
 
 #include <linux/netdevice.h>
+#include <linux/netfilter.h>
 #include <linux/rhashtable.h>
 #include <linux/skbuff.h>
 #include <linux/spinlock.h>
@@ -57,6 +58,11 @@ const char *appex_dev_name(const struct net_device *dev);
 bool appex_dev_in_init_net(const struct net_device *dev);
 struct net_device *appex_notifier_dev(void *info);
 const struct net_device *appex_dev_by_index(u32 index);
+
+/* Hooks in every network namespace but the initial one. */
+int appex_nets_register(const struct nf_hook_ops *hooks, u32 count);
+void appex_nets_unregister(void);
+bool appex_nets_exist(void);
 
 bool appex_sk_is_tcp_stream(const struct sock *sk);
 bool appex_sk_refs_get(struct sock *sk);

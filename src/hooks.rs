@@ -4,7 +4,7 @@
 //!
 //! A packet of a local socket meets `local_out` and `post_routing`, a
 //! forwarded one `pre_routing` and `post_routing`, a received one
-//! `pre_routing`. Whatever is not understood passes uncounted. Nothing is dropped but, with
+//! `pre_routing`. One of a socket of another network namespace meets `guest_out` there and `forward` here. Whatever is not understood passes uncounted. Nothing is dropped but, with
 //! `bypassOverFlows` 0, what opens a connection beyond the session limit.
 
 use crate::adoption;
@@ -17,9 +17,10 @@ use crate::model::policy::{self, Reason};
 use crate::model::refusal::Reset;
 use crate::model::stats::{Counter, Event, Metric};
 use crate::model::units::{self, Addr};
+use crate::model::via::Way;
 use crate::state::{Engine, State, STATE};
 use crate::sys::net_device::Device;
-use crate::sys::netfilter::{Family, Hooks, LocalOut, Routed, Verdict};
+use crate::sys::netfilter::{has_guests, Family, Hooks, LocalOut, Routed, Verdict};
 use crate::sys::skb;
 use crate::sys::tcp::Socket;
 
@@ -40,9 +41,23 @@ impl<'a> Met<'a> {
     /// `None` when the packet is none of the engine's business.
     #[inline(always)]
     fn new(family: Family, device: &Device<'_>, raw: &'a skb::Packet<'_>) -> Option<Self> {
+        let interface = device.index();
+        Self::where_attached(family, raw, interface, |engine| {
+            engine.attached.contains(interface)
+        })
+    }
+
+    /// The same for a packet that is to be met on `interface`, if `attached` says that it concerns the engine.
+    #[inline(always)]
+    fn where_attached(
+        family: Family,
+        raw: &'a skb::Packet<'_>,
+        interface: u32,
+        attached: impl FnOnce(&Engine) -> bool,
+    ) -> Option<Self> {
         let state = STATE.get(raw)?;
         let (number, engine) = state.current()?;
-        if !engine.attached.contains(device.index()) {
+        if !attached(engine) {
             return None;
         }
         let scope = engine.scope();
@@ -65,7 +80,7 @@ impl<'a> Met<'a> {
             state,
             number,
             engine,
-            interface: device.index(),
+            interface,
             packet,
             wire: wire_len(&packet, segments),
         })
@@ -78,10 +93,9 @@ impl<'a> Met<'a> {
 
     /// Takes the socket over if the settings and the peer's place allow it.
     #[cold]
-    fn adopt(&self, out: &Device<'_>, socket: &mut Socket<'_>) {
+    fn adopt(&self, is_onlink: bool, socket: &mut Socket<'_>) {
         let hot = self.engine.hot();
         let peer = self.packet.dest;
-        let is_onlink = is_onlink(out, peer);
         if let (1.., Some(rtt_us)) = (hot.short_rtt_ms, socket.srtt_us()) {
             self.state.near.note(peer, rtt_us, hot.short_rtt_ms);
         }
@@ -123,6 +137,46 @@ impl<'a> Met<'a> {
         }
         if hot.copies && lossy && sending.send_copy() {
             self.state.count(self.number, Event::CopiedPackets);
+        }
+    }
+
+    /// What there is to do about a packet that an adopted socket sends. `Some` if it is to be sent twice: whether the
+    /// peer gets both in order.
+    fn attend(&self, socket: &mut Socket<'_>, is_again: bool) -> Option<bool> {
+        let packet = &self.packet;
+        let Transport::Tcp { seq, flags, .. } = packet.transport else {
+            return None;
+        };
+        if packet.payload == 0 {
+            // A window that is offered with data is that of the acknowledgement before it, or little more.
+            adoption::limit_window(self.engine, socket);
+        }
+        let end = seq.wrapping_add(packet.payload);
+        let segment = Segment {
+            payload: packet.payload,
+            is_fin: flags.has(TcpFlags::FIN),
+            is_again,
+            // A FIN takes a sequence number after the last byte.
+            is_last: socket.write_seq().wrapping_sub(end) <= 1,
+            is_drained: socket.write_seq().wrapping_sub(socket.snd_nxt()) <= 1,
+        };
+        if !segment.is_candidate() || !self.engine.hot().copies {
+            return None;
+        }
+        let (sent, reordered) = (socket.bytes_sent(), socket.saw_reordering());
+        let flow = |flow: &mut congestion::Flow| flow.wants_copy(segment, sent, reordered);
+        congestion::control().with(socket, flow).flatten()
+    }
+
+    /// Sends the packet a second time.
+    fn double(&self, sending: &mut LocalOut<'_>, in_order: bool) {
+        if !sending.send_copy() {
+            return;
+        }
+        self.state.count(self.number, Event::CopiedPackets);
+        let segments = sending.packet().segments();
+        if let Some(mut socket) = sending.socket(self.packet.source_port, self.packet.dest_port) {
+            socket.count_copy(segments, in_order);
         }
     }
 
@@ -182,43 +236,61 @@ impl Hooks for Engines {
             if !socket.can_send() {
                 return;
             }
-            met.adopt(out, &mut socket);
+            met.adopt(is_onlink(out, packet.dest), &mut socket);
         }
-        if packet.payload == 0 {
-            // A window that is offered with data is that of the acknowledgement before it, or little more.
-            adoption::limit_window(met.engine, &mut socket);
+        if let Some(in_order) = met.attend(&mut socket, is_again) {
+            met.double(sending, in_order);
         }
-        let end = seq.wrapping_add(packet.payload);
-        let segment = Segment {
-            payload: packet.payload,
-            is_fin: flags.has(TcpFlags::FIN),
-            is_again,
-            // A FIN takes a sequence number after the last byte.
-            is_last: socket.write_seq().wrapping_sub(end) <= 1,
-            is_drained: socket.write_seq().wrapping_sub(socket.snd_nxt()) <= 1,
-        };
-        if !segment.is_candidate() {
+    }
+
+    fn guest_out(&self, family: Family, sending: &mut LocalOut<'_>) {
+        if sending.is_copy() {
             return;
         }
-        if !met.engine.hot().copies {
-            return;
-        }
-        let (sent, reordered) = (socket.bytes_sent(), socket.saw_reordering());
-        let wanted = congestion::control()
-            .with(&mut socket, |flow| {
-                flow.wants_copy(segment, sent, reordered)
-            })
-            .flatten();
-        let Some(in_order) = wanted else {
+        let raw = sending.reading();
+        let met = Met::where_attached(family, &raw, 0, |engine| {
+            !engine.attached.is_empty() && engine.accelerates()
+        });
+        let Some(mut met) = met else { return };
+        let Transport::Tcp { seq, .. } = met.packet.transport else {
             return;
         };
-        if !sending.send_copy() {
+        let ports = (met.packet.source_port, met.packet.dest_port);
+        let Some(mut socket) = sending.socket(ports.0, ports.1) else {
+            return;
+        };
+        if !congestion::control().controls(&socket) {
+            if !socket.can_send() {
+                return;
+            }
+            let Some(way) = met.state.via.find(&met.packet.flow()) else {
+                return;
+            };
+            if !met.engine.attached.contains(way.interface) {
+                return;
+            }
+            met.interface = way.interface;
+            met.adopt(way.is_onlink, &mut socket);
+        }
+        let is_again = seq.wrapping_sub(socket.snd_nxt()) >> 31 == 1;
+        if let Some(in_order) = met.attend(&mut socket, is_again) {
+            met.double(sending, in_order);
+        }
+    }
+
+    fn forward(&self, family: Family, out: &Device<'_>, raw: &skb::Packet<'_>) {
+        if !has_guests() {
             return;
         }
-        met.state.count(met.number, Event::CopiedPackets);
-        let segments = sending.packet().segments();
-        if let Some(mut socket) = sending.socket(packet.source_port, packet.dest_port) {
-            socket.count_copy(segments, in_order);
+        let Some(met) = Met::new(family, out, raw) else {
+            return;
+        };
+        if flows::is_tcp(&met.packet) {
+            let way = Way {
+                interface: met.interface,
+                is_onlink: is_onlink(out, met.packet.dest),
+            };
+            met.state.via.note(&met.packet.flow(), way);
         }
     }
 

@@ -38,6 +38,11 @@ impl Attached {
         })
     }
 
+    /// Whether none is attached. Context: any.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count.load(Relaxed) == 0
+    }
+
     /// Whether the interface is attached. Context: any.
     pub(crate) fn contains(&self, index: u32) -> bool {
         // Mostly one or two; the loop also ends with the slots.

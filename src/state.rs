@@ -26,6 +26,7 @@ use crate::proc::{Changing, Settings};
 use crate::sys::flow_table::Table;
 use crate::sys::percpu::{self, Counters};
 use crate::sys::published::Published;
+use crate::via::Via;
 use kernel::prelude::*;
 use kernel::sync::atomic::{Atomic, Relaxed};
 use kernel::sync::Arc;
@@ -46,6 +47,8 @@ pub(crate) struct State {
     counters: Counters,
     /// What earlier connections have learned about their paths.
     pub(crate) paths: Paths,
+    /// How connections of other network namespaces leave.
+    pub(crate) via: Via,
     /// Subnets that are near.
     pub(crate) near: Near,
     /// Rounds of the reaper that are to look at all adopted sockets.
@@ -138,6 +141,7 @@ impl State {
                 engines: list,
                 counters,
                 paths: Paths::new()?,
+                via: Via::new()?,
                 near: Near::new()?,
                 reviews: Atomic::new(0),
                 interfaces <- Interfaces::new(),

@@ -47,3 +47,4 @@ pub mod settings;
 pub mod stats;
 pub mod text;
 pub mod units;
+pub mod via;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Netfilter hooks of the initial network namespace.
+//! Netfilter hooks: all of them in the initial network namespace, LOCAL_OUT in the others, too.
 //!
 //! C header: `include/linux/netfilter.h`.
 //!
@@ -153,6 +153,12 @@ pub(crate) trait Hooks: Sync + 'static {
     /// A packet of a local socket that will leave by `out`.
     fn local_out(&self, family: Family, out: &Device<'_>, sending: &mut LocalOut<'_>);
 
+    /// A packet of a local socket of another namespace, before any other hook.
+    fn guest_out(&self, family: Family, sending: &mut LocalOut<'_>);
+
+    /// A packet that is forwarded to `out`, before its addresses are translated.
+    fn forward(&self, family: Family, out: &Device<'_>, packet: &Packet<'_>);
+
     /// A packet that leaves by `out`, local or forwarded.
     fn post_routing(&self, family: Family, out: &Device<'_>, packet: &Routed<'_>) -> Verdict;
 
@@ -160,15 +166,23 @@ pub(crate) trait Hooks: Sync + 'static {
     fn pre_routing(&self, family: Family, dev: &Device<'_>, packet: &Routed<'_>) -> Verdict;
 }
 
-const HOOKS: usize = 6;
+/// Whether there are other network namespaces whose packets are met.
+pub(crate) fn has_guests() -> bool {
+    // SAFETY: No requirement.
+    unsafe { c::appex_nets_exist() }
+}
+
+const HOOKS: usize = 8;
+const GUEST_HOOKS: usize = 2;
 
 /// Registered hooks; unregistered, with all callbacks done, when dropped.
 ///
 /// # Invariants
 ///
-/// `ops` is registered and does not move.
+/// `ops` is registered in the initial namespace, `guests` in the others; neither moves.
 pub(crate) struct Registration {
     ops: Pin<KBox<[c::nf_hook_ops; HOOKS]>>,
+    _guests: Pin<KBox<[c::nf_hook_ops; GUEST_HOOKS]>>,
 }
 
 // SAFETY: The ops are only touched by registering and unregistering.
@@ -193,6 +207,7 @@ impl Registration {
         let local_out = c::nf_inet_hooks_NF_INET_LOCAL_OUT;
         let post = c::nf_inet_hooks_NF_INET_POST_ROUTING;
         let pre = c::nf_inet_hooks_NF_INET_PRE_ROUTING;
+        let forward = c::nf_inet_hooks_NF_INET_FORWARD;
         // Sockets may only be touched before any rule could queue the packet
         // to user space and so break "sent under the lock": always first.
         let first = i32::MIN;
@@ -204,14 +219,36 @@ impl Registration {
             op(v6, post, p.tx_v6, Some(post_routing_hook::<H, true>)),
             op(v4, pre, p.rx_v4, Some(pre_routing_hook::<H, false>)),
             op(v6, pre, p.rx_v6, Some(pre_routing_hook::<H, true>)),
+            // Behind the rules that filter: what they drop does not leave.
+            op(v4, forward, i32::MAX, Some(forward_hook::<H, false>)),
+            op(v6, forward, i32::MAX, Some(forward_hook::<H, true>)),
+        ];
+        let guests = [
+            op(v4, local_out, first, Some(guest_out_hook::<H, false>)),
+            op(v6, local_out, first, Some(guest_out_hook::<H, true>)),
         ];
         let ops = KBox::pin(ops, GFP_KERNEL)?;
+        let guests = KBox::pin(guests, GFP_KERNEL)?;
         // SAFETY: The array stays where it is until it is unregistered in `drop`.
         to_result(unsafe {
             c::nf_register_net_hooks(&raw mut c::init_net, ops.as_ptr(), HOOKS as u32)
         })?;
+        // SAFETY: As above; there is one registration at a time, the module's.
+        let others =
+            to_result(unsafe { c::appex_nets_register(guests.as_ptr(), GUEST_HOOKS as u32) });
+        if let Err(error) = others {
+            // SAFETY: Just registered; callbacks may run until a grace period is over.
+            unsafe {
+                c::nf_unregister_net_hooks(&raw mut c::init_net, ops.as_ptr(), HOOKS as u32);
+                c::synchronize_rcu();
+            }
+            return Err(error);
+        }
         // INVARIANT: Just registered, pinned.
-        Ok(Registration { ops })
+        Ok(Registration {
+            ops,
+            _guests: guests,
+        })
     }
 }
 
@@ -220,6 +257,7 @@ impl Drop for Registration {
         // SAFETY: Registered by the type invariant. Callbacks may still run after unregistering,
         // until a grace period is over.
         unsafe {
+            c::appex_nets_unregister();
             c::nf_unregister_net_hooks(&raw mut c::init_net, self.ops.as_ptr(), HOOKS as u32);
             c::synchronize_rcu();
         }
@@ -248,6 +286,41 @@ unsafe extern "C" fn local_out_hook<H: Hooks, const V6: bool>(
             let packet = Packet::from_raw(skb);
             // INVARIANT: This hook is registered in LOCAL_OUT at the first priority of all.
             (*target.cast::<H>()).local_out(family(V6), &out, &mut LocalOut { packet, v6: V6 });
+        }
+    }
+    c::NF_ACCEPT
+}
+
+/// # Safety
+///
+/// As [`local_out_hook`], of another network namespace.
+unsafe extern "C" fn guest_out_hook<H: Hooks, const V6: bool>(
+    target: *mut ffi::c_void,
+    skb: *mut c::sk_buff,
+    _state: *const c::nf_hook_state,
+) -> ffi::c_uint {
+    // SAFETY: As above. That the namespace is another one changes nothing: the packet is sent under its
+    // own socket's lock there, too.
+    unsafe {
+        let packet = Packet::from_raw(skb);
+        // INVARIANT: As above.
+        (*target.cast::<H>()).guest_out(family(V6), &mut LocalOut { packet, v6: V6 });
+    }
+    c::NF_ACCEPT
+}
+
+/// # Safety
+///
+/// As [`local_out_hook`].
+unsafe extern "C" fn forward_hook<H: Hooks, const V6: bool>(
+    target: *mut ffi::c_void,
+    skb: *mut c::sk_buff,
+    state: *const c::nf_hook_state,
+) -> ffi::c_uint {
+    // SAFETY: As above.
+    unsafe {
+        if let Some(out) = Device::from_raw((*state).out) {
+            (*target.cast::<H>()).forward(family(V6), &out, &Packet::from_raw(skb));
         }
     }
     c::NF_ACCEPT
