@@ -62,12 +62,17 @@ impl Place {
 
     /// Notes a round trip of `rtt_ms`: which entry to write, and what. `None` if one as short is known.
     pub fn note(&self, set: &[Word], rtt_ms: u16) -> Option<(usize, Word)> {
-        let known = set.iter().position(|&word| word & !0xffff == self.tag);
+        // `position` counts with a check that could panic.
+        let first = |is_it: &dyn Fn(Word) -> bool| {
+            let mut words = (0..WAYS).zip(set);
+            words.find(|(_, &word)| is_it(word)).map(|(way, _)| way)
+        };
+        let known = first(&|word| word & !0xffff == self.tag);
         if known.is_some() && self.find(set).is_some_and(|before| before <= rtt_ms) {
             return None;
         }
         let way = known
-            .or_else(|| set.iter().position(|&word| word == 0))
+            .or_else(|| first(&|word| word == 0))
             .unwrap_or(self.victim);
         Some((way, self.tag | u64::from(rtt_ms)))
     }

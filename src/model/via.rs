@@ -100,10 +100,11 @@ impl Place {
     }
 
     fn entry(&self, set: &[Words]) -> Option<(usize, u64)> {
-        set.iter()
-            .enumerate()
-            .find(|(_, [tag, second])| *tag == self.tag && second >> 48 == self.check() >> 48)
-            .map(|(index, [_, second])| (index, *second))
+        // `position` and `enumerate` count with a check that could panic.
+        (0..WAYS).zip(set).find_map(|(index, [tag, second])| {
+            let is_it = *tag == self.tag && second >> 48 == self.check() >> 48;
+            is_it.then_some((index, *second))
+        })
     }
 }
 
@@ -114,14 +115,17 @@ const fn minute_of(second: u64) -> u16 {
 
 /// The entry that gives way: an empty one, or that seen longest ago.
 fn oldest(set: &[Words], minute: u16) -> usize {
-    let age = |[tag, second]: &Words| match tag {
-        0 => u32::MAX,
-        _ => u32::from(minute.wrapping_sub(minute_of(*second))),
-    };
-    set.iter()
-        .enumerate()
-        .max_by_key(|(_, words)| age(words))
-        .map_or(0, |(index, _)| index)
+    let (mut way, mut oldest) = (0, 0);
+    for (here, [tag, second]) in (0..WAYS).zip(set) {
+        let age = match tag {
+            0 => u32::MAX,
+            _ => u32::from(minute.wrapping_sub(minute_of(*second))),
+        };
+        if age > oldest {
+            (way, oldest) = (here, age);
+        }
+    }
+    way
 }
 
 #[cfg(test)]
