@@ -22,6 +22,7 @@ pub mod model;
 mod near;
 mod paths;
 mod proc;
+mod rules;
 #[cfg(appex_selftest)]
 mod selftest;
 mod state;

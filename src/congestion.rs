@@ -4,14 +4,15 @@
 //!
 //! CONTEXT: all callbacks run with the socket's lock held, mostly in softirq. Nothing here sleeps or allocates.
 
-use crate::adoption;
+use crate::adoption::{self, Adoption};
 use crate::model::control::{self, Ack, Idle, Start, Zeta};
 use crate::model::copies::{Budget, PathNow, Segment};
 use crate::model::memory::{Known, Share};
+use crate::model::rules::Choice;
 use crate::model::settings::{unpack, Key, FLAG_HIGH_CONSERV};
 use crate::model::stats::Metric;
-use crate::model::units::{Addr, Family};
 use crate::proc::Settings;
+use crate::rules::{self, Found};
 use crate::state::{State, STATE};
 use crate::summary;
 use crate::sys::tcp::{Algorithm, CaState, Control, RateSample, Socket, Summary};
@@ -25,23 +26,6 @@ const REPORT_US: u64 = 10_000_000;
 
 /// Packets of a connection below which its losses are chance.
 const REPORT_PACKETS: u32 = 8;
-
-/// What the adopting hook decides for a socket.
-#[derive(Clone, Copy)]
-pub(crate) struct Adoption {
-    /// Engine whose settings rule the flow.
-    pub(crate) engine: u32,
-    /// Index of the interface that its packets leave by.
-    pub(crate) interface: u32,
-    /// The peer is in a subnet of that interface.
-    pub(crate) is_onlink: bool,
-    /// Address family of its packets.
-    pub(crate) family: Family,
-    /// First window of a connection that has sent no data yet, packets.
-    pub(crate) initial_cwnd: u32,
-    /// Address of the peer.
-    pub(crate) peer: Addr,
-}
 
 /// One flow under control.
 pub(crate) struct Flow {
@@ -83,9 +67,20 @@ impl Flow {
         self.adoption.as_ref()
     }
 
-    /// Engine whose settings rule the flow; the first one for named flows.
-    fn engine(&self) -> u32 {
-        self.adoption.map_or(0, |adoption| adoption.engine)
+    /// Obeys a rule, or none, from its next ACK on. Whether it is another one than before.
+    pub(crate) fn obey(&mut self, found: Option<&Found>) -> bool {
+        let Some(adoption) = &mut self.adoption else {
+            return false;
+        };
+        let id = found.map_or(0, |found| found.id);
+        let is_new = adoption.rule != id;
+        if is_new {
+            adoption.rule = id;
+            adoption.choice = rules::choice(found);
+            // Any other number has the settings read again.
+            self.settings.changes = self.settings.changes.wrapping_sub(1);
+        }
+        is_new
     }
 
     /// Whether `segment` is to be sent twice, and if so, whether the path keeps the order of packets, by what was seen before the
@@ -96,6 +91,10 @@ impl Flow {
         bytes_sent: u64,
         reordered: bool,
     ) -> Option<bool> {
+        // A rule may want the conservative mode for it.
+        if self.settings.settings.conserv_mode {
+            return None;
+        }
         let path = PathNow {
             loss_q16: self.zeta.random_loss_q16(),
             is_pressing: self.zeta.is_pressing(),
@@ -117,13 +116,13 @@ impl Flow {
             let report = self.zeta.learned(socket.delivered(), socket.lost());
             self.note_near(state, &adoption, report.base_rtt_us);
             if last && report.capacity == 0 {
-                state.paths.give_back(adoption.peer, self.share);
+                state.paths.give_back(adoption.peer(), self.share);
             }
             // What says next to nothing shall not displace what others know.
             if report.total < REPORT_PACKETS && report.capacity == 0 {
                 return;
             }
-            state.paths.report(adoption.peer, &report);
+            state.paths.report(adoption.peer(), &report);
         }
     }
 
@@ -143,7 +142,7 @@ impl Flow {
         let threshold_ms = engine.map_or(0, |engine| engine.hot().short_rtt_ms);
         if threshold_ms != 0
             && base_rtt_us != 0
-            && state.near.note(adoption.peer, base_rtt_us, threshold_ms)
+            && state.near.note(adoption.peer(), base_rtt_us, threshold_ms)
         {
             adoption::settings_changed(state);
         }
@@ -153,12 +152,13 @@ impl Flow {
 /// What is remembered of the path of a connection. Context: any.
 fn known(adoption: Adoption) -> Option<(Known, Share)> {
     let guard = rcu::read_lock();
-    STATE.get(&guard)?.paths.take(adoption.peer)
+    STATE.get(&guard)?.paths.take(adoption.peer())
 }
 
 impl Copied {
-    fn of(settings: &Settings) -> Self {
-        let settings = read(settings);
+    fn of(settings: &Settings, choice: &Choice) -> Self {
+        let mut settings = read(settings);
+        summary::overrule(&mut settings, choice);
         Copied {
             settings,
             mode: summary::mode(&settings),
@@ -167,7 +167,7 @@ impl Copied {
     }
 
     /// The settings of an engine; the shipped ones while the module ends.
-    fn read(engine: u32) -> Self {
+    fn read(engine: u32, choice: &Choice) -> Self {
         let guard = rcu::read_lock();
         match STATE
             .get(&guard)
@@ -175,26 +175,28 @@ impl Copied {
         {
             Some(engine) => Copied {
                 changes: engine.settings.changes(),
-                ..Copied::of(&engine.settings)
+                ..Copied::of(&engine.settings, choice)
             },
             None => Copied::default(),
         }
     }
 
     /// Reads them again if they have changed.
-    fn renew(&mut self, engine: u32) {
+    fn renew(&mut self, adoption: Option<&Adoption>) {
         let guard = rcu::read_lock();
         let Some(state) = STATE.get(&guard) else {
             return;
         };
-        let Some(engine) = state.engines().get(engine as usize) else {
+        let number = adoption.map_or(0, |adoption| adoption.engine);
+        let Some(engine) = state.engines().get(number as usize) else {
             return;
         };
         let changes = engine.settings.changes();
         if changes != self.changes {
+            let choice = adoption.map_or_else(Choice::default, |adoption| adoption.choice);
             *self = Copied {
                 changes,
-                ..Copied::of(&engine.settings)
+                ..Copied::of(&engine.settings, &choice)
             };
         }
     }
@@ -234,8 +236,8 @@ impl Algorithm for Flow {
     }
 
     fn start(socket: &mut Socket<'_>, context: Option<Adoption>) -> Self {
-        let engine = context.map_or(0, |adoption| adoption.engine);
-        let copied = Copied::read(engine);
+        let (engine, choice) = context.map_or_else(Default::default, |a| (a.engine, a.choice));
+        let copied = Copied::read(engine, &choice);
         let settings = copied.settings;
         let initial = context.map_or(settings.initial_cwnd, |adoption| adoption.initial_cwnd);
         // The first data counts as sent before it passes the hook: nothing outstanding and nothing
@@ -277,7 +279,7 @@ impl Algorithm for Flow {
     }
 
     fn on_ack(&mut self, socket: &mut Socket<'_>, sample: &RateSample<'_>) {
-        self.settings.renew(self.engine());
+        self.settings.renew(self.adoption.as_ref());
         let ack = Ack {
             now_us: socket.mstamp_us(),
             rtt_us: sample.rtt_us(),
@@ -340,7 +342,7 @@ impl Algorithm for Flow {
     }
 
     fn ssthresh(&mut self, socket: &mut Socket<'_>) -> u32 {
-        self.settings.renew(self.engine());
+        self.settings.renew(self.adoption.as_ref());
         self.zeta.ssthresh(socket.mss(), &self.settings.settings)
     }
 
@@ -367,7 +369,7 @@ impl Algorithm for Flow {
                 snd_wnd_bytes: socket.snd_wnd(),
                 max_pacing_rate: socket.max_pacing_rate(),
             };
-            self.settings.renew(self.engine());
+            self.settings.renew(self.adoption.as_ref());
             if let Some(boosted) = self
                 .zeta
                 .on_restart_from_idle(&idle, &self.settings.settings)

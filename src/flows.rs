@@ -32,6 +32,8 @@ pub(crate) struct Flow {
     pub(crate) interface: u32,
     family: Family,
     pub(crate) protocol: u8,
+    /// The rule that last kept it from being accelerated; 0 for none.
+    ruled: Atomic<u32>,
     /// The end that comes first in the key is on this side of the interface.
     pub(crate) near_is_low: bool,
 }
@@ -56,6 +58,7 @@ impl Flow {
             interface: place.interface,
             family: packet.family(),
             protocol: packet.proto,
+            ruled: Atomic::new(0),
             near_is_low: forward == place.leaves,
         }
     }
@@ -91,6 +94,11 @@ impl Flow {
         let seen = Seen(self.seen.load(Relaxed));
         let last = Millis(self.last_ms.load(Relaxed));
         flow::expired(now, last, self.protocol, seen, short)
+    }
+
+    /// Notes the rule that keeps it from being accelerated; whether that is news.
+    pub(crate) fn ruled_by(&self, id: u32) -> bool {
+        self.ruled.load(Relaxed) != id && self.ruled.xchg(id, Relaxed) != id
     }
 
     /// How far the flow is, and when its last packet was met.

@@ -5,6 +5,7 @@
  * wrapped thing has any.
  */
 #include <linux/bpf.h>
+#include <linux/cgroup.h>
 #include <linux/inetdevice.h>
 #include <linux/jhash.h>
 #include <linux/module.h>
@@ -510,6 +511,21 @@ struct sock *appex_tcp_find(bool v6, const u8 *local, u16 local_port, const u8 *
 bool appex_sk_is_full(const struct sock *sk)
 {
 	return sk_fullsock(sk);
+}
+
+/*
+ * Path of the control group (version 2) that a full socket was made in; its length,
+ * 0 if there is none or it does not fit. The socket holds the group.
+ */
+u32 appex_sk_cgroup(const struct sock *sk, char *path, u32 size)
+{
+#ifdef CONFIG_SOCK_CGROUP_DATA
+	int len = cgroup_path(sock_cgroup_ptr(&sk->sk_cgrp_data), path, size);
+
+	return len > 0 && (u32)len < size ? len : 0;
+#else
+	return 0;
+#endif
 }
 
 u8 appex_sk_state(const struct sock *sk)

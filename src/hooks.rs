@@ -7,8 +7,8 @@
 //! `pre_routing`. One of a socket of another network namespace meets `guest_out` there and `forward` here. Whatever is not understood passes uncounted. Nothing is dropped but, with
 //! `bypassOverFlows` 0, what opens a connection beyond the session limit.
 
-use crate::adoption;
-use crate::congestion::{self, Adoption};
+use crate::adoption::{self, Adoption};
+use crate::congestion;
 use crate::flows;
 use crate::model::classify::{self, Packet, Skip, TcpFlags, Transport, HEADERS};
 use crate::model::copies::{synack_timeout_ms, Segment, LEAST_LOSS_Q16};
@@ -18,9 +18,11 @@ use crate::model::refusal::Reset;
 use crate::model::stats::{Counter, Event, Metric};
 use crate::model::units::{self, Addr};
 use crate::model::via::Way;
+use crate::rules;
 use crate::state::{Engine, State, STATE};
 use crate::sys::net_device::Device;
 use crate::sys::netfilter::{has_guests, Family, Hooks, LocalOut, Routed, Verdict};
+use crate::sys::published::ReadSide;
 use crate::sys::skb;
 use crate::sys::tcp::Socket;
 
@@ -93,18 +95,31 @@ impl<'a> Met<'a> {
 
     /// Takes the socket over if the settings and the peer's place allow it.
     #[cold]
-    fn adopt(&self, is_onlink: bool, socket: &mut Socket<'_>) {
+    fn adopt(&self, guard: &impl ReadSide, is_onlink: bool, socket: &mut Socket<'_>) {
         let hot = self.engine.hot();
         let peer = self.packet.dest;
         if let (1.., Some(rtt_us)) = (hot.short_rtt_ms, socket.srtt_us()) {
             self.state.near.note(peer, rtt_us, hot.short_rtt_ms);
         }
-        let Ok(facts) = self.engine.facts(self.state, &hot, peer, is_onlink) else {
-            return;
-        };
+        let rules = &self.state.rules;
+        let ports = (self.packet.source_port, self.packet.dest_port);
+        let found = rules.find(guard, peer, ports, |path| socket.cgroup(path));
+        let facts = self
+            .engine
+            .facts(self.state, &hot, peer, is_onlink, found.as_ref());
+        let Ok(facts) = facts else { return };
         if let Err(reason) = policy::decide(&facts) {
-            if reason == Reason::Near {
-                self.state.count(self.number, Event::NfBypass);
+            match (reason, found) {
+                (Reason::Near, _) => self.state.count(self.number, Event::NfBypass),
+                (Reason::Rule, Some(found)) => {
+                    let (key, _) = self.packet.flow();
+                    let flow = self.state.flows.find(guard, key.words());
+                    // Met again with each packet: counted once.
+                    if flow.is_some_and(|flow| flow.ruled_by(found.id)) {
+                        rules.hit(guard, found.id);
+                    }
+                }
+                _ => {}
             }
             return;
         }
@@ -112,15 +127,19 @@ impl<'a> Met<'a> {
             engine: self.number,
             interface: self.interface,
             is_onlink,
-            family: self.packet.family(),
-            peer,
+            rule: found.map_or(0, |found| found.id),
+            choice: rules::choice(found.as_ref()),
+            family: peer.family,
+            peer: peer.bits.to_be_bytes(),
             initial_cwnd: if is_onlink {
                 hot.initial_cwnd_lan
             } else {
                 hot.initial_cwnd_wan
             },
         };
-        adoption::adopt(self.state, &hot, socket, adoption);
+        if adoption::adopt(self.state, &hot, socket, adoption) {
+            found.inspect(|found| rules.hit(guard, found.id));
+        }
     }
 
     /// A SYN-ACK on a path that loses: it is sent twice, and again before the usual second is over.
@@ -236,7 +255,7 @@ impl Hooks for Engines {
             if !socket.can_send() {
                 return;
             }
-            met.adopt(is_onlink(out, packet.dest), &mut socket);
+            met.adopt(&raw, is_onlink(out, packet.dest), &mut socket);
         }
         if let Some(in_order) = met.attend(&mut socket, is_again) {
             met.double(sending, in_order);
@@ -270,7 +289,7 @@ impl Hooks for Engines {
                 return;
             }
             met.interface = way.interface;
-            met.adopt(way.is_onlink, &mut socket);
+            met.adopt(&raw, way.is_onlink, &mut socket);
         }
         let is_again = seq.wrapping_sub(socket.snd_nxt()) >> 31 == 1;
         if let Some(in_order) = met.attend(&mut socket, is_again) {

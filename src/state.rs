@@ -23,6 +23,7 @@ use crate::model::units::{Addr, Family};
 use crate::near::Near;
 use crate::paths::Paths;
 use crate::proc::{Changing, Settings};
+use crate::rules::{Found, Rules};
 use crate::sys::flow_table::Table;
 use crate::sys::percpu::{self, Counters};
 use crate::sys::published::Published;
@@ -56,6 +57,9 @@ pub(crate) struct State {
     /// Interfaces of the machine, attached or not.
     #[pin]
     pub(crate) interfaces: Interfaces,
+    /// The rules in force.
+    #[pin]
+    pub(crate) rules: Rules,
     /// Known flows.
     #[pin]
     pub(crate) flows: Table<Flow>,
@@ -99,15 +103,17 @@ impl Engine {
         Hot::read(|key| self.settings.get(key))
     }
 
-    /// What speaks for and against accelerating connections with `peer`. Context: any.
+    /// What speaks for and against accelerating connections with `peer`, `found` being the rule that matches. Context: any.
     pub(crate) fn facts(
         &self,
         state: &State,
         hot: &Hot,
         peer: Addr,
         is_onlink: bool,
+        found: Option<&Found>,
     ) -> Result<Facts, Changing> {
         Ok(Facts {
+            ruled: found.and_then(|found| found.action.accelerate),
             listed: self.settings.rule_for(peer)?,
             is_near: state.near.is_near(peer, hot.short_rtt_ms),
             is_onlink,
@@ -145,6 +151,7 @@ impl State {
                 near: Near::new()?,
                 reviews: Atomic::new(0),
                 interfaces <- Interfaces::new(),
+                rules <- Rules::new(),
                 flows <- Table::new(),
             }? Error),
             GFP_KERNEL,

@@ -3,6 +3,7 @@
 //! What a socket's [`Summary`] says in numbers, for readers that look at it without the socket's lock.
 
 use crate::model::control::{Mode, Settings};
+use crate::model::rules::{self, Choice};
 use crate::sys::tcp::Summary;
 
 /// Words for the numbers that [`mode`] gives.
@@ -44,4 +45,17 @@ pub(crate) fn meaning(summary: &Summary) -> (Mode, &'static str) {
     };
     let mode = MODES.get(usize::from(summary.mode));
     (phase, mode.copied().unwrap_or("normal"))
+}
+
+/// Changes what a rule changes.
+pub(crate) fn overrule(settings: &mut Settings, choice: &Choice) {
+    if let Some(mode) = choice.mode {
+        settings.conserv_mode = matches!(mode, rules::Mode::Conservative | rules::Mode::Strong);
+        settings.high_conserv = mode == rules::Mode::Strong;
+        settings.max_tx = mode == rules::Mode::Max;
+    }
+    if let Some(kbps) = choice.max_kbps {
+        // kbit/s to bytes per second.
+        settings.max_rate = u64::from(kbps).saturating_mul(125);
+    }
 }

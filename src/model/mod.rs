@@ -43,6 +43,7 @@ pub mod memory;
 pub mod near;
 pub mod policy;
 pub mod refusal;
+pub mod rules;
 pub mod settings;
 pub mod stats;
 pub mod text;

@@ -23,6 +23,8 @@ pub struct Listed {
 /// What is known of a connection that could be accelerated.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Facts {
+    /// What the first rule that matches says: in any case, or never.
+    pub ruled: Option<bool>,
     /// What the lists say about the peer.
     pub listed: Option<Listed>,
     /// The peer's subnet is known to be near (`shortRttMS`).
@@ -50,6 +52,8 @@ pub enum Reason {
     Handshake,
     /// It is over, or its sender has no more data.
     Closed,
+    /// A rule says so.
+    Rule,
     /// `shortRttBypass` names the peer.
     Bypass,
     /// `lanSegment` or `lanSegmentV6` names the peer.
@@ -68,7 +72,7 @@ pub enum Reason {
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Accelerated,
         Self::ByName,
         Self::Off,
@@ -76,6 +80,7 @@ impl Reason {
         Self::Forwarded,
         Self::Handshake,
         Self::Closed,
+        Self::Rule,
         Self::Bypass,
         Self::Segment,
         Self::Near,
@@ -95,6 +100,7 @@ impl Reason {
             Self::Forwarded => "forwarded",
             Self::Handshake => "handshake",
             Self::Closed => "closed",
+            Self::Rule => "rule",
             Self::Bypass => "bypass-list",
             Self::Segment => "lan-segment",
             Self::Near => "short-rtt",
@@ -115,6 +121,7 @@ impl Reason {
             Self::Forwarded => "no socket of the server's own network namespace: forwarded, or a container's",
             Self::Handshake => "being set up",
             Self::Closed => "over, or not accelerated before its sender had no more data",
+            Self::Rule => "a rule says ``off``",
             Self::Bypass => "``shortRttBypass`` names the peer",
             Self::Segment => "``lanSegment`` or ``lanSegmentV6`` names the peer",
             Self::Near => "``shortRttMS``: the peer's /24 or /64 is near",
@@ -131,9 +138,14 @@ impl Reason {
     }
 }
 
-/// Whether a connection is accelerated. What an administrator has written about the peer comes before what was measured, and
-/// that before the subnet.
+/// Whether a connection is accelerated. Rules come first, then what an administrator has written about the peer, what was
+/// measured, and the subnet.
 pub const fn decide(facts: &Facts) -> Result<(), Reason> {
+    match facts.ruled {
+        Some(true) => return Ok(()),
+        Some(false) => return Err(Reason::Rule),
+        None => {}
+    }
     match facts.listed {
         Some(Listed {
             accelerate: true, ..

@@ -7,15 +7,17 @@ use super::Settings;
 use crate::adoption;
 use crate::flows::Flow;
 use crate::model::flow_line::{Filter, FILTER_MAX};
-use crate::model::settings::{Key, LogLine, Reject};
+use crate::model::settings::{Key, LogLine, Reject, Spec, Why};
 use crate::model::stats::{Counter, Event};
 use crate::model::text::Escaped;
+use crate::rules::Refused;
 use crate::state::{Engine, State};
 use crate::sys::flow_table::Table;
 use crate::sys::procfs::log_allowed;
+use core::fmt;
 use kernel::prelude::*;
 use kernel::str::CString;
-use kernel::sync::{Arc, Mutex, MutexGuard, SpinLock};
+use kernel::sync::{rcu, Arc, Mutex, MutexGuard, SpinLock};
 use kernel::{new_mutex, new_spinlock};
 
 /// `logLevel` from which refused values are logged: kernel log level "warning".
@@ -140,6 +142,30 @@ impl Directory {
     /// The number in the type of the counters; there are at most 64 engines.
     fn cpu_number(&self) -> u32 {
         u32::try_from(self.number).unwrap_or(u32::MAX)
+    }
+
+    /// Prints the rules, which are those of all engines.
+    pub(super) fn show_rules(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        let guard = rcu::read_lock();
+        let mut result = Ok(());
+        self.state.rules.each(&guard, |text, hits| {
+            result = result.and_then(|()| writeln!(out, "{} # hits={hits}", printable(text)));
+        });
+        result
+    }
+
+    /// Changes the rules.
+    pub(super) fn edit_rules(&self, spec: &'static Spec, text: &[u8]) -> Result {
+        let why = match self.state.rules.edit(text) {
+            Ok(()) => {
+                self.review();
+                return Ok(());
+            }
+            Err(Refused::Memory) => return Err(ENOMEM),
+            Err(Refused::TooMany) => Why::TooMany,
+            Err(Refused::Form | Refused::Mixed) => Why::Form,
+        };
+        Err(self.refuse(Reject::new(spec, why), text))
     }
 
     /// Lets the module obey new settings of sockets that it already has.

@@ -31,6 +31,7 @@ enum What {
     Cmd,
     Stats,
     Flows,
+    Rules,
     Version,
     Engine,
     Hz,
@@ -47,6 +48,7 @@ impl Content {
             (_, _, "cmd") => What::Cmd,
             (_, _, "stats") => What::Stats,
             (_, _, "flows") => What::Flows,
+            (_, _, "rules") => What::Rules,
             (_, _, "version") => What::Version,
             (_, _, "engine") => What::Engine,
             (_, _, "hz") => What::Hz,
@@ -118,6 +120,7 @@ impl File for Content {
             // Printing to a seq_file never fails: it notes that its buffer is full and asks again.
             What::Stats => stats::render(|counter| directory.counter(counter), &mut Print(m))?,
             What::Flows => flows::show_header(directory, m),
+            What::Rules => directory.show_rules(&mut Print(m))?,
             What::Version => m.call_printf(format_args!("{VERSION}\n")),
             What::Engine => {
                 let (number, all) = (directory.number(), directory.engines());
@@ -136,6 +139,7 @@ impl File for Content {
             What::Scalar(key) => self.write_scalar(key, value),
             What::Interfaces(key) => interfaces::write(&self.directory, self.spec, key, value),
             What::Cmd => cmd::write(&self.directory, text),
+            What::Rules => self.directory.edit_rules(self.spec, text),
             What::Flows => flows::write(&self.directory, self.spec, value),
             What::Stats | What::Version | What::Engine | What::Hz | What::Zero => {
                 let reject = Reject::new(self.spec, Why::ReadOnly);

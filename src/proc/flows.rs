@@ -15,6 +15,7 @@ use crate::model::flow_line::{Connection, Ends, Line, Model, State};
 use crate::model::policy::{self, Reason};
 use crate::model::settings::{Reject, Spec, Why};
 use crate::model::units::{Family, Millis};
+use crate::rules::PATH;
 use crate::state::present;
 use crate::summary;
 use crate::sys::net_device::Device;
@@ -53,12 +54,25 @@ pub(super) fn show_item(directory: &Directory, m: &SeqFile, key: &[u64; 5], flow
     let guard = rcu::read_lock();
     let key = FlowKey::from_words(*key);
     let ends = Ends::of(&key, flow.near_is_low);
+    let mut path = [0u8; PATH];
+    let room = match directory.state().rules.ask_for_cgroup(&guard) {
+        true => &mut path[..],
+        false => &mut [],
+    };
     let view = match key.proto() {
-        TCP => congestion::control().view(&guard, &sockets_ends(&ends), flow.interface),
+        TCP => congestion::control().view(&guard, &sockets_ends(&ends), flow.interface, room),
         _ => None,
     };
+    let cgroup = path.get(..view.as_ref().map_or(0, |view| view.cgroup_len));
     let (seen, last) = flow.progress();
-    let reason = reason(directory, &guard, flow, &ends, seen, view.as_ref())?;
+    let reason = reason(
+        directory,
+        &guard,
+        flow,
+        &ends,
+        seen,
+        (view.as_ref(), cgroup.unwrap_or(&[])),
+    )?;
     if !directory.shown().filter.shows(reason) {
         return Ok(());
     }
@@ -88,7 +102,7 @@ fn reason(
     flow: &Flow,
     ends: &Ends,
     seen: flow::Phase,
-    view: Option<&View>,
+    (view, cgroup): (Option<&View>, &[u8]),
 ) -> Result<Reason> {
     if flow.protocol != TCP {
         return Ok(Reason::NotTcp);
@@ -128,7 +142,11 @@ fn reason(
     let peer = ends.far.0;
     let device = Device::by_index(guard, flow.interface);
     let onlink = device.is_some_and(|device| is_onlink(&device, peer));
-    let Ok(facts) = engine.facts(directory.state(), &hot, peer, onlink) else {
+    let ports = (ends.near.1, ends.far.1);
+    let state = directory.state();
+    let rules = &state.rules;
+    let found = rules.find(guard, peer, ports, |room| copy(cgroup, room));
+    let Ok(facts) = engine.facts(state, &hot, peer, onlink, found.as_ref()) else {
         return Ok(Reason::Waiting);
     };
     if let Err(reason) = policy::decide(&facts) {
@@ -185,4 +203,11 @@ fn sockets_ends(ends: &Ends) -> tcp::Ends {
         peer: far.0.bits.to_be_bytes(),
         peer_port: far.1,
     }
+}
+
+fn copy<'b>(from: &[u8], to: &'b mut [u8]) -> &'b [u8] {
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = *from;
+    }
+    to.get(..from.len()).unwrap_or(&[])
 }

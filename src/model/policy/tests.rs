@@ -3,6 +3,7 @@
 use super::*;
 
 const FAR: Facts = Facts {
+    ruled: None,
     listed: None,
     is_near: false,
     is_onlink: false,
@@ -63,6 +64,27 @@ fn the_lists_decide_before_anything_measured() {
     };
     assert_eq!(decide(&never(List::Bypass)), Err(Reason::Bypass));
     assert_eq!(decide(&never(List::Segment)), Err(Reason::Segment));
+}
+
+#[test]
+fn a_rule_decides_before_everything_else() {
+    for list in [List::Bypass, List::Segment] {
+        let facts = Facts {
+            ruled: Some(true),
+            listed: listed(list, false),
+            is_near: true,
+            is_onlink: true,
+            ..FAR
+        };
+        assert_eq!(decide(&facts), Ok(()));
+        let facts = Facts {
+            ruled: Some(false),
+            listed: listed(list, true),
+            subnet_acc: true,
+            ..FAR
+        };
+        assert_eq!(decide(&facts), Err(Reason::Rule));
+    }
 }
 
 #[test]

@@ -243,13 +243,18 @@ const fn special(name: &'static str, writable: bool, doc: &'static str) -> Spec 
     }
 }
 
-static SPECIAL_SPECS: [Spec; 8] = [
+static SPECIAL_SPECS: [Spec; 9] = [
     special("cmd", true, "the settings that have no file of their own"),
     special("stats", false, "counters, one NAME = NUMBER a line"),
     special(
         "flows",
         true,
         "one line a flow of this engine; write a filter",
+    ),
+    special(
+        "rules",
+        true,
+        "rules by peer, port and control group, of all engines; write +RULE, -RULE, or a whole list",
     ),
     special("version", false, "version of the module"),
     special("engine", false, "number of this engine, and of all engines"),

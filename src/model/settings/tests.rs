@@ -14,6 +14,7 @@ const FILES: &[&str] = &[
     "lanIf",
     // Of this product.
     "flows",
+    "rules",
     "tcpAccEnable",
     "trackRandomLoss",
     "advAccEnable",

@@ -26,6 +26,8 @@ pub(crate) struct Ends {
 pub(crate) struct View {
     /// Its TCP state, `include/net/tcp_states.h`.
     pub(crate) state: u8,
+    /// Length of the path of its control group; 0 if not asked for, not known or too long.
+    pub(crate) cgroup_len: usize,
     /// `None` while the connection is a mere request, or in TIME_WAIT.
     pub(crate) numbers: Option<Numbers>,
 }
@@ -59,10 +61,17 @@ pub(crate) struct Numbers {
 }
 
 impl<A: Algorithm> Control<A> {
-    /// Looks for the connection between two ends, met on an interface.
+    /// Looks for the connection between two ends, met on an interface. If `cgroup` has room the path of its control group goes
+    /// there.
     ///
     /// Context: any, takes no lock.
-    pub(crate) fn view(&self, _guard: &impl ReadSide, ends: &Ends, interface: u32) -> Option<View> {
+    pub(crate) fn view(
+        &self,
+        _guard: &impl ReadSide,
+        ends: &Ends,
+        interface: u32,
+        cgroup: &mut [u8],
+    ) -> Option<View> {
         // SAFETY: The read side is held; the addresses have sixteen bytes.
         let sk = unsafe {
             c::appex_tcp_find(
@@ -81,9 +90,18 @@ impl<A: Algorithm> Control<A> {
         let (state, is_full) = unsafe { (c::appex_sk_state(sk), c::appex_sk_is_full(sk)) };
         // SAFETY: A full TCP socket, kept by the reference; the read side is held.
         let numbers = is_full.then(|| unsafe { self.numbers(sk) });
+        let mut cgroup_len = 0;
+        if is_full && !cgroup.is_empty() {
+            // SAFETY: As above.
+            cgroup_len = unsafe { cgroup_of(sk, cgroup) }.len();
+        }
         // SAFETY: The reference of the look-up.
         unsafe { c::sock_gen_put(sk) };
-        Some(View { state, numbers })
+        Some(View {
+            state,
+            cgroup_len,
+            numbers,
+        })
     }
 
     /// # Safety
@@ -132,4 +150,16 @@ impl<A: Algorithm> Control<A> {
             }
         }
     }
+}
+
+/// Path of a socket's control group.
+///
+/// # Safety
+///
+/// `sk` is a full socket that stays.
+pub(super) unsafe fn cgroup_of(sk: *mut c::sock, buffer: &mut [u8]) -> &[u8] {
+    let size = u32::try_from(buffer.len()).unwrap_or(0);
+    // SAFETY: `buffer` has room for `size` bytes; the caller promises the rest.
+    let len = unsafe { c::appex_sk_cgroup(sk, buffer.as_mut_ptr().cast(), size) };
+    buffer.get(..len as usize).unwrap_or(&[])
 }
