@@ -191,6 +191,14 @@ impl Directory {
         Ok(())
     }
 
+    /// Tells that a feature was switched on that is not there.
+    pub(super) fn note_absent(&self, file: &str) {
+        let log_level = self.settings().map_or(WARNINGS, |s| s.get(Key::LogLevel));
+        if log_level >= WARNINGS && log_allowed() {
+            pr_warn!("{file}: this version has no such feature and works without it\n");
+        }
+    }
+
     /// Counts and logs a refused value.
     pub(super) fn refuse(&self, reject: Reject, value: &[u8]) -> Error {
         self.state.count(self.cpu_number(), Event::RejectedWrites);

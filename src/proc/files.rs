@@ -66,8 +66,12 @@ impl Content {
         // Numbers need no room for another spelling.
         match settings::parse(self.spec, value, &mut []) {
             Ok(Parsed::Scalar(slot)) => {
-                if self.directory.settings()?.set(key, slot) && obeyed_by_sockets(key) {
+                let changed = self.directory.settings()?.set(key, slot);
+                if changed && obeyed_by_sockets(key) {
                     self.directory.review();
+                }
+                if changed && slot != 0 && is_absent(key) {
+                    self.directory.note_absent(self.spec.name);
                 }
                 Ok(())
             }
@@ -81,6 +85,12 @@ impl Content {
 pub(super) fn obeyed_by_sockets(key: settings::Key) -> bool {
     use settings::Key::{ShortRttMs, SubnetAccEnable, TcpAccEnable, TcpFlags};
     matches!(key, TcpAccEnable | SubnetAccEnable | ShortRttMs | TcpFlags)
+}
+
+/// Whether the setting switches something on that only the original has.
+fn is_absent(key: settings::Key) -> bool {
+    use settings::Key::{ByteCacheEnable, DataCompEnable, HttpCompEnable};
+    matches!(key, ByteCacheEnable | DataCompEnable | HttpCompEnable)
 }
 
 /// The same for a text of `cmd`.

@@ -5,6 +5,7 @@
 use crate::model::policy::Reason;
 use crate::model::settings::{self, Effect, Initial, Kind, Place, Slot, Spec};
 use crate::model::stats::{Event, Metric};
+use crate::seen::test_of;
 use std::fmt::Write;
 
 /// Path of the document, relative to this package.
@@ -38,12 +39,12 @@ pub fn table(part: &str) -> String {
 
 fn settings_table(place: Place) -> String {
     let mut text = String::from(
-        "\n.. csv-table::\n   :header: Name, Values, Default, Obeyed, Meaning\n   :widths: auto\n\n",
+        "\n.. csv-table::\n   :header: Name, Values, Default, Obeyed, Meaning, Test\n   :widths: auto\n\n",
     );
     for spec in settings::specs().filter(|spec| spec.place == place) {
         writeln!(
             text,
-            "   \"{}\", \"{}\", \"{}\", {}, \"{}\"",
+            "   \"{}\", \"{}\", \"{}\", {}, \"{}\", \"{}\"",
             spec.name,
             values(spec),
             default(spec),
@@ -51,12 +52,22 @@ fn settings_table(place: Place) -> String {
                 Effect::Active => "yes",
                 Effect::Stored => "no",
             },
-            spec.doc
+            spec.doc,
+            test(spec)
         )
         .expect("a string takes everything");
     }
     text.push('\n');
     text
+}
+
+/// The test that sees a setting, in a cell that is never empty.
+fn test(spec: &Spec) -> &'static str {
+    match (test_of(spec.name), spec.effect) {
+        (Some(test), _) => test,
+        (None, Effect::Active) => "none yet",
+        (None, Effect::Stored) => "-",
+    }
 }
 
 fn values(spec: &Spec) -> String {
