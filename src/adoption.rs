@@ -97,6 +97,16 @@ pub(crate) fn limit_window(engine: &Engine, socket: &mut Socket<'_>) {
     congestion::control().with(socket, |flow| flow.keep_window(before));
 }
 
+/// Notes a path without queue that is short enough to leave its subnet alone (`shortRttMS`). Context: any.
+pub(crate) fn note_near(state: &State, adoption: &Adoption, base_rtt_us: u32) {
+    let engine = state.engines().get(adoption.engine as usize);
+    let threshold_ms = engine.map_or(0, |engine| engine.hot().short_rtt_ms);
+    let peer = adoption.peer();
+    if threshold_ms != 0 && base_rtt_us != 0 && state.near.note(peer, base_rtt_us, threshold_ms) {
+        settings_changed(state);
+    }
+}
+
 /// Rounds of the reaper, seconds apart, that look at all sockets after a
 /// change: one may be adopted by a hook that read the old settings just before,
 /// the next is for a reaper that was in the middle of a round.

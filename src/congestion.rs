@@ -13,7 +13,7 @@ use crate::model::settings::{unpack, Key, FLAG_HIGH_CONSERV};
 use crate::model::stats::Metric;
 use crate::proc::Settings;
 use crate::rules::{self, Found};
-use crate::state::{State, STATE};
+use crate::state::STATE;
 use crate::summary;
 use crate::sys::tcp::{Algorithm, CaState, Control, RateSample, Socket, Summary};
 use kernel::sync::atomic::Relaxed;
@@ -114,7 +114,7 @@ impl Flow {
         let guard = rcu::read_lock();
         if let (Some(state), Some(adoption)) = (STATE.get(&guard), self.adoption) {
             let report = self.zeta.learned(socket.delivered(), socket.lost());
-            self.note_near(state, &adoption, report.base_rtt_us);
+            adoption::note_near(state, &adoption, report.base_rtt_us);
             if last && report.capacity == 0 {
                 state.paths.give_back(adoption.peer(), self.share);
             }
@@ -133,18 +133,6 @@ impl Flow {
             if let Some(engine) = state.engines().get(adoption.engine as usize) {
                 engine.accelerated.add(if up { 1 } else { -1 }, Relaxed);
             }
-        }
-    }
-
-    /// Notes a path without queue that is short enough to leave its subnet alone (`shortRttMS`).
-    fn note_near(&self, state: &State, adoption: &Adoption, base_rtt_us: u32) {
-        let engine = state.engines().get(adoption.engine as usize);
-        let threshold_ms = engine.map_or(0, |engine| engine.hot().short_rtt_ms);
-        if threshold_ms != 0
-            && base_rtt_us != 0
-            && state.near.note(adoption.peer(), base_rtt_us, threshold_ms)
-        {
-            adoption::settings_changed(state);
         }
     }
 }

@@ -54,7 +54,7 @@ pub(crate) fn overrule(settings: &mut Settings, choice: &Choice) {
         settings.high_conserv = mode == rules::Mode::Strong;
         settings.max_tx = mode == rules::Mode::Max;
     }
-    if let Some(kbps) = choice.max_kbps {
+    if let Some(kbps) = choice.max_kbps() {
         // kbit/s to bytes per second.
         settings.max_rate = u64::from(kbps).saturating_mul(125);
     }

@@ -20,6 +20,7 @@
 use super::settings::{parse_net, Net};
 use super::text::{decimal, words, TextBuf};
 use super::units::Addr;
+use core::num::NonZeroU32;
 
 /// Most rules. Each new connection is held against them from the first on, and each packet of one that is not accelerated.
 pub const RULES_MAX: usize = 128;
@@ -35,8 +36,15 @@ pub const CGROUP_BYTES: usize = 192;
 pub struct Choice {
     /// Another mode.
     pub mode: Option<Mode>,
+    /// Another rate limit, kbit/s plus one: every connection keeps this, and so it takes four bytes.
+    above_kbps: Option<NonZeroU32>,
+}
+
+impl Choice {
     /// Another rate limit, kbit/s; 0 is none.
-    pub max_kbps: Option<u32>,
+    pub fn max_kbps(&self) -> Option<u32> {
+        self.above_kbps.map(|above| above.get().saturating_sub(1))
+    }
 }
 
 /// A mode of the congestion control.
@@ -155,8 +163,8 @@ impl Rule {
             b"rport" => self.remote.replace(Ports::parse(value)?).is_some(),
             b"mode" => choice.mode.replace(Mode::parse(value)?).is_some(),
             b"rate" => {
-                let kbps = u32::try_from(decimal(value)?).ok()?;
-                choice.max_kbps.replace(kbps).is_some()
+                let above = NonZeroU32::new(u32::try_from(decimal(value)?).ok()?.checked_add(1)?)?;
+                choice.above_kbps.replace(above).is_some()
             }
             b"cgroup" => {
                 let again = self.has_cgroup();

@@ -70,8 +70,8 @@ fn actions_are_read() {
     let both = action("lport=1 mode=strong rate=8");
     assert_eq!(both.accelerate, None);
     assert_eq!(both.choice.mode, Some(Mode::Strong));
-    assert_eq!(both.choice.max_kbps, Some(8));
-    assert_eq!(action("rate=0 lport=1").choice.max_kbps, Some(0));
+    assert_eq!(both.choice.max_kbps(), Some(8));
+    assert_eq!(action("rate=0 lport=1").choice.max_kbps(), Some(0));
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn other_texts_are_no_rules() {
         "cgroup= off",
         "cgroup=/a cgroup=/b off",
         "lport=443 mode=fast",
-        "lport=443 rate=4294967296",
+        "lport=443 rate=4294967295",
         "lport=443 rate=-1",
         "sport=443 off",
         "lport=443 =off",

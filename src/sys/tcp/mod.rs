@@ -11,6 +11,7 @@
 
 mod control;
 mod ops;
+mod receive;
 mod registration;
 mod review;
 mod socket;

@@ -213,19 +213,6 @@ impl<'a> Socket<'a> {
         unsafe { c::appex_tcp_hasten_syn(self.sk, ms) }
     }
 
-    /// Bounds the windows that are offered from now on, bytes. Returns the former bound if it was higher.
-    pub(crate) fn limit_window(&mut self, bytes: u32) -> Option<u32> {
-        // SAFETY: A locked TCP socket by the type invariant.
-        let before = unsafe { c::appex_tcp_limit_window(self.sk, bytes) };
-        (before != 0).then_some(before)
-    }
-
-    /// Lifts the bound to what it was.
-    pub(crate) fn restore_window(&mut self, bytes: u32) {
-        // SAFETY: A locked TCP socket by the type invariant.
-        unsafe { c::appex_tcp_restore_window(self.sk, bytes) }
-    }
-
     /// Tolerated reordering, packets.
     pub(crate) fn reordering(&self) -> u32 {
         tp!(self.reordering)
