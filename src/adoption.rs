@@ -82,19 +82,23 @@ pub(crate) fn adopt(state: &State, hot: &Hot, socket: &mut Socket<'_>, adoption:
 /// Context: LOCAL_OUT, the socket's lock held.
 pub(crate) fn limit_window(engine: &Engine, socket: &mut Socket<'_>) {
     let (wan, lan) = engine.window_limits();
-    if wan.is_none() && lan.is_none() {
-        return;
-    }
-    let onlink = congestion::control().with(socket, |flow| flow.adoption().map(|a| a.is_onlink));
-    let limit = match onlink.flatten() {
-        Some(true) => lan,
-        Some(false) => wan,
-        None => None,
-    };
-    let Some(before) = limit.and_then(|bytes| socket.limit_window(bytes)) else {
+    let control = congestion::control();
+    let Some(Some((is_onlink, kept))) = control.with(socket, |flow| flow.window()) else {
         return;
     };
-    congestion::control().with(socket, |flow| flow.keep_window(before));
+    let kept = match if is_onlink { lan } else { wan } {
+        Some(bytes) => match socket.limit_window(bytes) {
+            Some(before) => before.max(kept),
+            None => return,
+        },
+        None if kept == 0 => return,
+        // The limit was lifted.
+        None => {
+            socket.restore_window(kept);
+            0
+        }
+    };
+    control.with(socket, |flow| flow.keep_window(kept));
 }
 
 /// Notes a path without queue that is short enough to leave its subnet alone (`shortRttMS`). Context: any.

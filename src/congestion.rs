@@ -69,18 +69,15 @@ impl Flow {
 
     /// Obeys a rule, or none, from its next ACK on. Whether it is another one than before.
     pub(crate) fn obey(&mut self, found: Option<&Found>) -> bool {
-        let Some(adoption) = &mut self.adoption else {
+        let id = found.map_or(0, |found| found.id);
+        let Some(adoption) = self.adoption.as_mut().filter(|a| a.rule != id) else {
             return false;
         };
-        let id = found.map_or(0, |found| found.id);
-        let is_new = adoption.rule != id;
-        if is_new {
-            adoption.rule = id;
-            adoption.choice = rules::choice(found);
-            // Any other number has the settings read again.
-            self.settings.changes = self.settings.changes.wrapping_sub(1);
-        }
-        is_new
+        adoption.rule = id;
+        adoption.choice = rules::choice(found);
+        // Any other number has the settings read again.
+        self.settings.changes = self.settings.changes.wrapping_sub(1);
+        true
     }
 
     /// Whether `segment` is to be sent twice, and if so, whether the path keeps the order of packets, by what was seen before the
@@ -104,9 +101,14 @@ impl Flow {
             .then(|| self.copies.keeps_order(reordered))
     }
 
-    /// Keeps what the offered windows were bound to, at most, before we bound them to less.
-    pub(crate) fn keep_window(&mut self, before: u32) {
-        self.window_before = self.window_before.max(before);
+    /// Of an adopted flow: whether the peer is on the LAN side, and what bound the offered windows before we did, 0 for not.
+    pub(crate) fn window(&self) -> Option<(bool, u32)> {
+        self.adoption.map(|a| (a.is_onlink, self.window_before))
+    }
+
+    /// Keeps the second of these.
+    pub(crate) fn keep_window(&mut self, bytes: u32) {
+        self.window_before = bytes;
     }
 
     /// Tells the memory of paths what this connection has seen; `last` at its end.

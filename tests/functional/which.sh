@@ -242,6 +242,8 @@ during "and a higher one" short-rtt
 put cmd "shortRttBypass: acc 10.9.0.0/24"
 during "shortRttBypass has the last word" accelerated
 put cmd "shortRttBypass: "
+# A busy machine answers late, and nothing is known of this subnet yet.
+put cmd "shortRttMS: 5000"
 during "IPv6 by /64" short-rtt fd00:9::1
 put cmd "shortRttMS: 20"
 switch "shortRttMS" put cmd "shortRttMS: 100"
@@ -282,6 +284,17 @@ at_least "maxAdvWinLan=2 bounds what a LAN peer is offered" "$(offered 10.9.0.2)
 at_least "a WAN peer is not concerned" 300000 "$(offered 10.99.0.2)"
 put cmd "maxAdvWinLan: 60"
 kill "$server"
+client python3 "$HERE/traffic.py" serve 5008 400000000 >/dev/null &
+server=$!
+until_true 5 sh -c "ip netns exec cli ss -tlnH | grep -q :5008"
+put cmd "maxAdvWinWan: 2"
+traffic fetch 10.99.0.2 5008 400000000 >/dev/null 2>&1 &
+grown() { [ "$(client ss -tinH "sport = :5008" | grep -o ' snd_wnd:[0-9]*' | cut -d: -f2 | sort -n | tail -n 1)" -ge 300000 ]; }
+sleep 2
+refuse "a bound holds" grown
+put cmd "maxAdvWinWan: 0"
+check "until it is lifted, also for connections that exist" until_true 20 grown
+kill $! "$server"
 
 # 10. The session limit: beyond it new connections pass, or are refused; the others go on.
 fast_path
