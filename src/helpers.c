@@ -517,7 +517,7 @@ bool appex_sk_is_full(const struct sock *sk)
  * Path of the control group (version 2) that a full socket was made in; its length,
  * 0 if there is none or it does not fit. The socket holds the group.
  */
-u32 appex_sk_cgroup(const struct sock *sk, char *path, u32 size)
+u32 appex_sk_cgroup(struct sock *sk, char *path, u32 size)
 {
 #ifdef CONFIG_SOCK_CGROUP_DATA
 	int len = cgroup_path(sock_cgroup_ptr(&sk->sk_cgrp_data), path, size);

@@ -69,7 +69,7 @@ bool appex_sk_refs_get(struct sock *sk);
 struct sock *appex_tcp_find(bool v6, const u8 *local, u16 local_port, const u8 *peer,
 			    u16 peer_port, u32 interface);
 bool appex_sk_is_full(const struct sock *sk);
-u32 appex_sk_cgroup(const struct sock *sk, char *path, u32 size);
+u32 appex_sk_cgroup(struct sock *sk, char *path, u32 size);
 u8 appex_sk_state(const struct sock *sk);
 u64 appex_pacing_rate(const struct sock *sk);
 bool appex_sk_owned(const struct sock *sk);

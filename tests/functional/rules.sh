@@ -3,7 +3,7 @@
 # shellcheck disable=SC2119 # load takes optional module parameters
 #
 # Rules by peer and port: live, on connections that exist, with hit counts. Control groups need a
-# kernel with CONFIG_SOCK_CGROUP_DATA, which user-mode Linux is built without: tests/vm/suite/80-rules.sh.
+# kernel with CONFIG_SOCK_CGROUP_DATA, which user-mode Linux is built without: [RULE] in todo.rst.
 # shellcheck source=tests/functional/lib.sh
 . "$(dirname "$0")/lib.sh"
 
