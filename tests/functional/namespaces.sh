@@ -11,7 +11,7 @@
 # shellcheck source=tests/functional/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-BYTES=${BYTES:-1500000}
+BYTES=${BYTES:-3000000}
 topology
 sysctl -qw net.ipv6.conf.all.forwarding=1
 sysctl -qw net.ipv4.tcp_wmem="4096 65536 300000"
