@@ -2,35 +2,112 @@
 
 //! Which sockets are taken over, and when they go back.
 
-use crate::congestion::{self, Adoption};
+use crate::congestion;
 use crate::model::flow;
+use crate::model::policy;
+use crate::model::rules::Choice;
 use crate::model::settings::Hot;
 use crate::model::stats::Event;
-use crate::state::State;
+use crate::model::units::{Addr, Family};
+use crate::rules::Found;
+use crate::state::{present, Engine, State};
 use crate::sys::tcp::{Review, Socket};
 use kernel::error::code::EEXIST;
 use kernel::sync::atomic::{Full, Relaxed};
+use kernel::sync::rcu;
+
+/// What the adopting hook decides for a socket.
+#[derive(Clone, Copy)]
+pub(crate) struct Adoption {
+    /// Engine whose settings rule the flow.
+    pub(crate) engine: u32,
+    /// Index of the interface that its packets leave by.
+    pub(crate) interface: u32,
+    /// The peer is in a subnet of that interface.
+    pub(crate) is_onlink: bool,
+    /// The rule that it obeys; 0 for none.
+    pub(crate) rule: u32,
+    /// What that rule changes in the engine's settings.
+    pub(crate) choice: Choice,
+    /// Address family of its packets.
+    pub(crate) family: Family,
+    /// First window of a connection that has sent no data yet, packets.
+    pub(crate) initial_cwnd: u32,
+    /// Address of the peer as bytes, which take less room than a number that has to lie on sixteen of them.
+    pub(crate) peer: [u8; 16],
+}
+
+impl Adoption {
+    /// Address of the peer.
+    pub(crate) fn peer(&self) -> Addr {
+        Addr {
+            family: self.family,
+            bits: u128::from_be_bytes(self.peer),
+        }
+    }
+}
 
 /// Congestion controls that an application chooses in order to send at a rate
 /// of its own; taking over would void that rate. Everything else is adopted,
 /// chosen by the application or not: this product accelerates whole servers.
-const FIXED_RATE: [&[u8]; 1] = [b"brutal"];
+pub(crate) const FIXED_RATE: [&[u8]; 1] = [b"brutal"];
 
 /// Takes the socket over if it may be. Failure is no error: the connection
 /// goes on as it was, and its next packet tries again.
 ///
 /// Context: LOCAL_OUT, the socket's lock held.
-pub(crate) fn adopt(state: &State, hot: &Hot, socket: &mut Socket<'_>, adoption: Adoption) {
-    if !flow::may_accelerate(&hot.limits, state.accelerated()) {
-        return;
+///
+/// Returns whether it is taken over now.
+pub(crate) fn adopt(state: &State, hot: &Hot, socket: &mut Socket<'_>, adoption: Adoption) -> bool {
+    let Some(engine) = state.engines().get(adoption.engine as usize) else {
+        return false;
+    };
+    if !flow::may_accelerate(&hot.limits, present(&engine.accelerated)) {
+        return false;
     }
     if FIXED_RATE.iter().any(|name| socket.control_is(name)) {
-        return;
+        return false;
     }
-    match congestion::control().adopt(socket, adoption) {
+    let adopted = congestion::control().adopt(socket, adoption);
+    match adopted {
         Ok(()) => state.count(adoption.engine, Event::SocketsAdopted),
         Err(EEXIST) => {}
         Err(_) => state.count(adoption.engine, Event::AdoptFailures),
+    }
+    adopted.is_ok()
+}
+
+/// Keeps the windows that an adopted socket offers within what the settings allow.
+///
+/// Context: LOCAL_OUT, the socket's lock held.
+pub(crate) fn limit_window(engine: &Engine, socket: &mut Socket<'_>) {
+    let (wan, lan) = engine.window_limits();
+    let control = congestion::control();
+    let Some(Some((is_onlink, kept))) = control.with(socket, |flow| flow.window()) else {
+        return;
+    };
+    let kept = match if is_onlink { lan } else { wan } {
+        Some(bytes) => match socket.limit_window(bytes) {
+            Some(before) => before.max(kept),
+            None => return,
+        },
+        None if kept == 0 => return,
+        // The limit was lifted.
+        None => {
+            socket.restore_window(kept);
+            0
+        }
+    };
+    control.with(socket, |flow| flow.keep_window(kept));
+}
+
+/// Notes a path without queue that is short enough to leave its subnet alone (`shortRttMS`). Context: any.
+pub(crate) fn note_near(state: &State, adoption: &Adoption, base_rtt_us: u32) {
+    let engine = state.engines().get(adoption.engine as usize);
+    let threshold_ms = engine.map_or(0, |engine| engine.hot().short_rtt_ms);
+    let peer = adoption.peer();
+    if threshold_ms != 0 && base_rtt_us != 0 && state.near.note(peer, base_rtt_us, threshold_ms) {
+        settings_changed(state);
     }
 }
 
@@ -59,25 +136,43 @@ pub(crate) fn review_if_due(state: &State) {
 }
 
 /// Hands back the sockets that are no longer to be accelerated: their engine
-/// was switched off, or their interface detached.
+/// was switched off, their interface detached, their peer put on a list.
 ///
 /// Context: process, sleeps. RTNL may be held, a socket's lock may not.
 pub(crate) fn review(state: &State) {
-    let skipped = congestion::control().review(|flow| {
+    let skipped = congestion::control().review(|flow, socket| {
         let Some(adoption) = flow.adoption() else {
             return Review::Keep;
         };
-        let engine = state.engines().get(adoption.engine as usize);
-        let wanted = engine.is_some_and(|engine| {
-            engine.accelerates() && engine.attached.contains(adoption.interface)
-        });
-        if wanted {
+        let number = adoption.engine;
+        let guard = rcu::read_lock();
+        let ports = socket.ports();
+        let rules = &state.rules;
+        let found = rules.find(&guard, adoption.peer(), ports, |path| socket.cgroup(path));
+        let engine = state.engines().get(number as usize);
+        if engine.is_some_and(|engine| is_wanted(state, engine, adoption, found.as_ref())) {
+            if flow.obey(found.as_ref()) {
+                found.inspect(|found| state.rules.hit(&guard, found.id));
+            }
             return Review::Keep;
         }
-        state.count(adoption.engine, Event::SocketsHandedBack);
+        state.count(number, Event::SocketsHandedBack);
         Review::HandBack
     });
     if skipped > 0 {
         settings_changed(state);
+    }
+}
+
+/// Whether an adopted socket would be adopted again.
+fn is_wanted(state: &State, engine: &Engine, adoption: &Adoption, found: Option<&Found>) -> bool {
+    if !engine.accelerates() || !engine.attached.contains(adoption.interface) {
+        return false;
+    }
+    let hot = engine.hot();
+    match engine.facts(state, &hot, adoption.peer(), adoption.is_onlink, found) {
+        Ok(facts) => policy::decide(&facts).is_ok(),
+        // Whoever is changing the lists has all sockets looked at again afterwards.
+        Err(_) => true,
     }
 }

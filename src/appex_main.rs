@@ -20,13 +20,17 @@ mod hooks;
 mod interfaces;
 mod links;
 pub mod model;
+mod near;
 mod paths;
 mod proc;
+mod rules;
 #[cfg(appex_selftest)]
 mod selftest;
 mod shaper;
 mod state;
+mod summary;
 mod sys;
+mod via;
 
 module! {
     type: Appex,

@@ -4,15 +4,19 @@
 //!
 //! CONTEXT: all callbacks run with the socket's lock held, mostly in softirq. Nothing here sleeps or allocates.
 
+use crate::adoption::{self, Adoption};
 use crate::model::control::{self, Ack, Idle, Start, Zeta};
 use crate::model::copies::{Budget, PathNow, Segment};
 use crate::model::memory::{Known, Share};
+use crate::model::rules::Choice;
 use crate::model::settings::{unpack, Key, FLAG_HIGH_CONSERV};
 use crate::model::stats::Metric;
-use crate::model::units::{Addr, Family};
 use crate::proc::Settings;
+use crate::rules::{self, Found};
 use crate::state::STATE;
+use crate::summary;
 use crate::sys::tcp::{Algorithm, CaState, Control, RateSample, Socket, Summary};
+use kernel::sync::atomic::Relaxed;
 use kernel::sync::rcu;
 
 static CONTROL: Control<Flow> = Control::new();
@@ -22,21 +26,6 @@ const REPORT_US: u64 = 10_000_000;
 
 /// Packets of a connection below which its losses are chance.
 const REPORT_PACKETS: u32 = 8;
-
-/// What the adopting hook decides for a socket.
-#[derive(Clone, Copy)]
-pub(crate) struct Adoption {
-    /// Engine whose settings rule the flow.
-    pub(crate) engine: u32,
-    /// Index of the interface that its packets leave by.
-    pub(crate) interface: u32,
-    /// Address family of its packets.
-    pub(crate) family: Family,
-    /// First window of a connection that has sent no data yet, packets.
-    pub(crate) initial_cwnd: u32,
-    /// Address of the peer.
-    pub(crate) peer: Addr,
-}
 
 /// One flow under control.
 pub(crate) struct Flow {
@@ -48,6 +37,8 @@ pub(crate) struct Flow {
     copies: Budget,
     /// What it has taken of the remembered capacity.
     share: Share,
+    /// What the offered windows were bound to before we did; zero for not.
+    window_before: u32,
     settings: Copied,
 }
 
@@ -56,9 +47,11 @@ const _: () = assert!(core::mem::size_of::<Flow>() <= 1024 - 48);
 
 /// An engine's settings as the model wants them, read again when any of them has changed: a change reaches live connections
 /// with their next ACK.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Copied {
     settings: control::Settings,
+    /// Number of their mode, see [`summary::mode`].
+    mode: u8,
     /// What [`crate::proc::Settings::changes`] was just before they were read.
     changes: u32,
 }
@@ -68,20 +61,23 @@ pub(crate) fn control() -> &'static Control<Flow> {
     &CONTROL
 }
 
-/// Number of adopted sockets.
-pub(crate) fn adopted() -> i64 {
-    CONTROL.adopted()
-}
-
 impl Flow {
     /// How the flow was adopted, if it was.
     pub(crate) fn adoption(&self) -> Option<&Adoption> {
         self.adoption.as_ref()
     }
 
-    /// Engine whose settings rule the flow; the first one for named flows.
-    fn engine(&self) -> u32 {
-        self.adoption.map_or(0, |adoption| adoption.engine)
+    /// Obeys a rule, or none, from its next ACK on. Whether it is another one than before.
+    pub(crate) fn obey(&mut self, found: Option<&Found>) -> bool {
+        let id = found.map_or(0, |found| found.id);
+        let Some(adoption) = self.adoption.as_mut().filter(|a| a.rule != id) else {
+            return false;
+        };
+        adoption.rule = id;
+        adoption.choice = rules::choice(found);
+        // Any other number has the settings read again.
+        self.settings.changes = self.settings.changes.wrapping_sub(1);
+        true
     }
 
     /// Whether `segment` is to be sent twice, and if so, whether the path keeps the order of packets, by what was seen before the
@@ -92,6 +88,10 @@ impl Flow {
         bytes_sent: u64,
         reordered: bool,
     ) -> Option<bool> {
+        // A rule may want the conservative mode for it.
+        if self.settings.settings.conserv_mode {
+            return None;
+        }
         let path = PathNow {
             loss_q16: self.zeta.random_loss_q16(),
             is_pressing: self.zeta.is_pressing(),
@@ -101,19 +101,30 @@ impl Flow {
             .then(|| self.copies.keeps_order(reordered))
     }
 
+    /// Of an adopted flow: whether the peer is on the LAN side, and what bound the offered windows before we did, 0 for not.
+    pub(crate) fn window(&self) -> Option<(bool, u32)> {
+        self.adoption.map(|a| (a.is_onlink, self.window_before))
+    }
+
+    /// Keeps the second of these.
+    pub(crate) fn keep_window(&mut self, bytes: u32) {
+        self.window_before = bytes;
+    }
+
     /// Tells the memory of paths what this connection has seen; `last` at its end.
     fn report(&self, socket: &Socket<'_>, last: bool) {
         let guard = rcu::read_lock();
         if let (Some(state), Some(adoption)) = (STATE.get(&guard), self.adoption) {
             let report = self.zeta.learned(socket.delivered(), socket.lost());
+            adoption::note_near(state, &adoption, report.base_rtt_us);
             if last && report.capacity == 0 {
-                state.paths.give_back(adoption.peer, self.share);
+                state.paths.give_back(adoption.peer(), self.share);
             }
             // What says next to nothing shall not displace what others know.
             if report.total < REPORT_PACKETS && report.capacity == 0 {
                 return;
             }
-            state.paths.report(adoption.peer, &report);
+            state.paths.report(adoption.peer(), &report);
         }
     }
 
@@ -121,6 +132,9 @@ impl Flow {
         let guard = rcu::read_lock();
         if let (Some(state), Some(adoption)) = (STATE.get(&guard), self.adoption) {
             state.gauge(adoption.engine, adoption.family, Metric::NumOfAccFlows, up);
+            if let Some(engine) = state.engines().get(adoption.engine as usize) {
+                engine.accelerated.add(if up { 1 } else { -1 }, Relaxed);
+            }
         }
     }
 }
@@ -128,12 +142,22 @@ impl Flow {
 /// What is remembered of the path of a connection. Context: any.
 fn known(adoption: Adoption) -> Option<(Known, Share)> {
     let guard = rcu::read_lock();
-    STATE.get(&guard)?.paths.take(adoption.peer)
+    STATE.get(&guard)?.paths.take(adoption.peer())
 }
 
 impl Copied {
+    fn of(settings: &Settings, choice: &Choice) -> Self {
+        let mut settings = read(settings);
+        summary::overrule(&mut settings, choice);
+        Copied {
+            settings,
+            mode: summary::mode(&settings),
+            changes: 0,
+        }
+    }
+
     /// The settings of an engine; the shipped ones while the module ends.
-    fn read(engine: u32) -> Self {
+    fn read(engine: u32, choice: &Choice) -> Self {
         let guard = rcu::read_lock();
         match STATE
             .get(&guard)
@@ -141,28 +165,29 @@ impl Copied {
         {
             Some(engine) => Copied {
                 changes: engine.settings.changes(),
-                settings: read(&engine.settings),
+                ..Copied::of(&engine.settings, choice)
             },
-            None => Copied {
-                changes: 0,
-                settings: control::Settings::default(),
-            },
+            None => Copied::default(),
         }
     }
 
     /// Reads them again if they have changed.
-    fn renew(&mut self, engine: u32) {
+    fn renew(&mut self, adoption: Option<&Adoption>) {
         let guard = rcu::read_lock();
         let Some(state) = STATE.get(&guard) else {
             return;
         };
-        let Some(engine) = state.engines().get(engine as usize) else {
+        let number = adoption.map_or(0, |adoption| adoption.engine);
+        let Some(engine) = state.engines().get(number as usize) else {
             return;
         };
         let changes = engine.settings.changes();
         if changes != self.changes {
-            self.changes = changes;
-            self.settings = read(&engine.settings);
+            let choice = adoption.map_or_else(Choice::default, |adoption| adoption.choice);
+            *self = Copied {
+                changes,
+                ..Copied::of(&engine.settings, &choice)
+            };
         }
     }
 }
@@ -201,8 +226,8 @@ impl Algorithm for Flow {
     }
 
     fn start(socket: &mut Socket<'_>, context: Option<Adoption>) -> Self {
-        let engine = context.map_or(0, |adoption| adoption.engine);
-        let copied = Copied::read(engine);
+        let (engine, choice) = context.map_or_else(Default::default, |a| (a.engine, a.choice));
+        let copied = Copied::read(engine, &choice);
         let settings = copied.settings;
         let initial = context.map_or(settings.initial_cwnd, |adoption| adoption.initial_cwnd);
         // The first data counts as sent before it passes the hook: nothing outstanding and nothing
@@ -236,6 +261,7 @@ impl Algorithm for Flow {
             report_us: start.now_us.saturating_add(REPORT_US),
             copies: Budget::default(),
             share: share.unwrap_or_default(),
+            window_before: 0,
             settings: copied,
         };
         flow.gauge(true);
@@ -243,7 +269,7 @@ impl Algorithm for Flow {
     }
 
     fn on_ack(&mut self, socket: &mut Socket<'_>, sample: &RateSample<'_>) {
-        self.settings.renew(self.engine());
+        self.settings.renew(self.adoption.as_ref());
         let ack = Ack {
             now_us: socket.mstamp_us(),
             rtt_us: sample.rtt_us(),
@@ -306,7 +332,7 @@ impl Algorithm for Flow {
     }
 
     fn ssthresh(&mut self, socket: &mut Socket<'_>) -> u32 {
-        self.settings.renew(self.engine());
+        self.settings.renew(self.adoption.as_ref());
         self.zeta.ssthresh(socket.mss(), &self.settings.settings)
     }
 
@@ -333,7 +359,7 @@ impl Algorithm for Flow {
                 snd_wnd_bytes: socket.snd_wnd(),
                 max_pacing_rate: socket.max_pacing_rate(),
             };
-            self.settings.renew(self.engine());
+            self.settings.renew(self.adoption.as_ref());
             if let Some(boosted) = self
                 .zeta
                 .on_restart_from_idle(&idle, &self.settings.settings)
@@ -347,6 +373,7 @@ impl Algorithm for Flow {
     fn stop(&mut self, socket: &mut Socket<'_>) {
         self.gauge(false);
         self.report(socket, true);
+        socket.restore_window(self.window_before);
         // A successor that has never seen a loss would take our window for slow start and double it:
         // let it begin where we are.
         let window = socket.cwnd();
@@ -362,6 +389,11 @@ impl Algorithm for Flow {
             base_rtt_us: info.base_rtt_us,
             pacing_gain_q8: info.pacing_gain_q8,
             cwnd_gain_q8: info.cwnd_gain_q8,
+            queue_us: info.queue_us,
+            loss_q16: info.random_loss_q16,
+            phase: summary::number(info.mode),
+            mode: self.settings.mode,
+            adopted: u8::from(self.adoption.is_some()),
         }
     }
 }

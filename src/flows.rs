@@ -4,11 +4,11 @@
 
 use crate::adoption;
 use crate::model::classify::{FlowKey, Packet, Transport, TCP};
-use crate::model::flow::{self, Seen};
+use crate::model::flow::{self, Admit, Phase, Seen};
 use crate::model::settings::Key;
 use crate::model::stats::{Event, Metric};
 use crate::model::units::{Family, Millis};
-use crate::state::State;
+use crate::state::{present, State};
 use crate::sys::published::ReadSide;
 use crate::sys::time::now_ms;
 use crate::sys::work::Task;
@@ -27,20 +27,39 @@ pub(crate) struct Flow {
     /// When it last carried payload; 0 for never.
     last_data_ms: Atomic<u64>,
     /// The engine that made the record.
-    engine: u32,
+    pub(crate) engine: u32,
+    /// Index of the interface that it was first met on.
+    pub(crate) interface: u32,
     family: Family,
-    protocol: u8,
+    pub(crate) protocol: u8,
+    /// The rule that last kept it from being accelerated; 0 for none.
+    ruled: Atomic<u32>,
+    /// The end that comes first in the key is on this side of the interface.
+    pub(crate) near_is_low: bool,
+}
+
+/// Where a packet was met.
+pub(crate) struct Place {
+    /// Number of the engine.
+    pub(crate) engine: u32,
+    /// Index of the interface.
+    pub(crate) interface: u32,
+    /// The packet leaves by the interface.
+    pub(crate) leaves: bool,
 }
 
 impl Flow {
-    fn new(engine: u32, packet: &Packet, seen: Seen, now: u64) -> Self {
+    fn new(place: &Place, packet: &Packet, seen: Seen, forward: bool, now: u64) -> Self {
         Flow {
             seen: Atomic::new(seen.0),
             last_ms: Atomic::new(now),
             last_data_ms: Atomic::new(if packet.payload > 0 { now } else { 0 }),
-            engine,
+            engine: place.engine,
+            interface: place.interface,
             family: packet.family(),
             protocol: packet.proto,
+            ruled: Atomic::new(0),
+            near_is_low: forward == place.leaves,
         }
     }
 
@@ -77,48 +96,85 @@ impl Flow {
         flow::expired(now, last, self.protocol, seen, short)
     }
 
+    /// Notes the rule that keeps it from being accelerated; whether that is news.
+    pub(crate) fn ruled_by(&self, id: u32) -> bool {
+        self.ruled.load(Relaxed) != id && self.ruled.xchg(id, Relaxed) != id
+    }
+
+    /// How far the flow is, and when its last packet was met.
+    pub(crate) fn progress(&self) -> (Phase, Millis) {
+        let seen = Seen(self.seen.load(Relaxed));
+        (seen.phase(), Millis(self.last_ms.load(Relaxed)))
+    }
+
     fn is_active(&self, now: Millis) -> bool {
         let last = self.last_data_ms.load(Relaxed);
         flow::is_active(now, (last != 0).then_some(Millis(last)))
     }
 }
 
-/// Notes a packet of a flow, making the flow's record if there is room.
+/// Notes a packet of a flow, making the flow's record if there is room. False if the connection that
+/// it opens is to be refused.
+///
 /// Context: softirq or process, in the RCU read side that `guard` proves.
-pub(crate) fn note(state: &State, engine: u32, guard: &impl ReadSide, packet: &Packet) {
+#[must_use]
+pub(crate) fn note(state: &State, place: &Place, guard: &impl ReadSide, packet: &Packet) -> bool {
     let (key, forward) = packet.flow();
     let seen = Seen::of(packet, forward);
     let now = now_ms();
     match state.flows.find(guard, key.words()) {
-        Some(flow) => flow.touch(packet, seen, now),
-        None => make(state, engine, packet, &key, seen, now),
+        Some(flow) => {
+            flow.touch(packet, seen, now);
+            true
+        }
+        None => make(state, place, packet, (&key, forward), seen, now),
     }
 }
 
 /// The record of a flow met for the first time.
 #[cold]
-fn make(state: &State, engine: u32, packet: &Packet, key: &FlowKey, seen: Seen, now: u64) {
-    let Some(limits) = state.engines().get(engine as usize).map(|e| e.hot().limits) else {
-        return;
+fn make(
+    state: &State,
+    place: &Place,
+    packet: &Packet,
+    (key, forward): (&FlowKey, bool),
+    seen: Seen,
+    now: u64,
+) -> bool {
+    let number = place.engine;
+    let Some(engine) = state.engines().get(number as usize) else {
+        return true;
     };
-    if flow::admit(&limits, u64::from(state.flows.len()), packet) != flow::Admit::Track {
-        state.count(engine, Event::OverLimitPassed);
-        return;
+    match flow::admit(&engine.hot().limits, present(&engine.tracked), packet) {
+        Admit::Track => {}
+        Admit::Ignore => return true,
+        Admit::Pass => {
+            state.count(number, Event::OverLimitPassed);
+            return true;
+        }
+        Admit::Refuse => {
+            state.count(number, Event::OverLimitRefused);
+            return false;
+        }
     }
     // Counted first and taken back on failure: the other way round the reaper
     // could count a flow down before it was counted up.
-    gauge(state, engine, packet.family(), packet.proto, true);
+    gauge(state, number, packet.family(), packet.proto, true);
     if state
         .flows
-        .insert(key.words(), Flow::new(engine, packet, seen, now))
+        .insert(key.words(), Flow::new(place, packet, seen, forward, now))
         .is_err()
     {
         // No memory, or another CPU was first: either way nothing to keep.
-        gauge(state, engine, packet.family(), packet.proto, false);
+        gauge(state, number, packet.family(), packet.proto, false);
     }
+    true
 }
 
 fn gauge(state: &State, engine: u32, family: Family, protocol: u8, up: bool) {
+    if let Some(engine) = state.engines().get(engine as usize) {
+        engine.tracked.add(if up { 1 } else { -1 }, Relaxed);
+    }
     state.gauge(engine, family, Metric::NumOfFlows, up);
     if protocol == TCP {
         state.gauge(engine, family, Metric::NumOfTcpFlows, up);

@@ -5,6 +5,7 @@
  * wrapped thing has any.
  */
 #include <linux/bpf.h>
+#include <linux/cgroup.h>
 #include <linux/inetdevice.h>
 #include <linux/jhash.h>
 #include <linux/module.h>
@@ -14,11 +15,17 @@
 #include <linux/random.h>
 #include <linux/ratelimit.h>
 #include <linux/rcupdate.h>
+#include <linux/sched/signal.h>
 #include <linux/seq_file.h>
 #include <linux/uaccess.h>
 #include <net/addrconf.h>
 #include <net/if_inet6.h>
+#include <net/inet6_hashtables.h>
+#include <net/inet_hashtables.h>
 #include <net/ip6_route.h>
+#include <net/net_namespace.h>
+#include <net/netns/generic.h>
+#include <net/route.h>
 #include <net/sch_generic.h>
 #include <net/tcp.h>
 
@@ -245,6 +252,59 @@ bool appex_skb_is_first_synack(const struct sk_buff *skb)
 }
 
 /*
+ * Sends a packet of our own back to where `skb` came from: `bytes` begin at the
+ * network header. The source may be any address, as a router answers for others.
+ * Softirq or BH off, RCU.
+ */
+bool appex_skb_send_reply(const struct sk_buff *skb, const void *bytes, u32 len, bool v6)
+{
+	struct net *net = dev_net(skb->dev);
+	struct dst_entry *dst;
+	struct sk_buff *reply;
+
+	if (v6) {
+		const struct ipv6hdr *ip = bytes;
+		struct flowi6 fl6 = {
+			.daddr = ip->daddr, .saddr = ip->saddr, .flowi6_proto = IPPROTO_TCP,
+			.flowi6_oif = ipv6_addr_type(&ip->daddr) & IPV6_ADDR_LINKLOCAL ?
+				      skb->dev->ifindex : 0,
+		};
+
+		dst = ip6_route_output(net, NULL, &fl6);
+	} else {
+		const struct iphdr *ip = bytes;
+		struct flowi4 fl4 = {
+			.daddr = ip->daddr, .saddr = ip->saddr, .flowi4_proto = IPPROTO_TCP,
+			.flowi4_flags = FLOWI_FLAG_ANYSRC,
+		};
+		struct rtable *route = ip_route_output_key(net, &fl4);
+
+		if (IS_ERR(route))
+			return false;
+		dst = &route->dst;
+	}
+	if (dst->error)
+		goto release;
+	reply = alloc_skb(LL_RESERVED_SPACE(dst->dev) + len, GFP_ATOMIC | __GFP_NOWARN);
+	if (!reply)
+		goto release;
+	skb_reserve(reply, LL_RESERVED_SPACE(dst->dev));
+	skb_put_data(reply, bytes, len);
+	skb_reset_network_header(reply);
+	skb_set_transport_header(reply, v6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr));
+	reply->protocol = v6 ? htons(ETH_P_IPV6) : htons(ETH_P_IP);
+	skb_dst_set(reply, dst);
+	if (v6)
+		ip6_local_out(net, NULL, reply);
+	else
+		ip_local_out(net, NULL, reply);
+	return true;
+release:
+	dst_release(dst);
+	return false;
+}
+
+/*
  * Brings the first repetition of a SYN-ACK forward, not those after it. Its
  * timer is running already; a request that is being dropped has stopped it for
  * good. The packet is a first SYN-ACK.
@@ -267,6 +327,34 @@ void appex_tcp_hasten_syn(struct sock *sk, u32 ms)
 		icsk->icsk_rto = min_t(u32, icsk->icsk_rto, msecs_to_jiffies(ms));
 }
 
+/*
+ * Bounds the windows that are going to be offered, as TCP_WINDOW_CLAMP does; a
+ * growing receive buffer lifts the bound again. TCP itself takes care never to
+ * take back what was offered. Returns the former bound if that was higher, else 0.
+ * Socket lock held.
+ */
+u32 appex_tcp_limit_window(struct sock *sk, u32 bytes)
+{
+	struct tcp_sock *tp = tcp_sk(sk);
+	u32 before = tp->window_clamp;
+
+	if (tp->rcv_ssthresh > bytes)
+		tp->rcv_ssthresh = bytes;
+	if (before <= bytes)
+		return 0;
+	WRITE_ONCE(tp->window_clamp, bytes);
+	return before;
+}
+
+/* Socket lock held, or nobody else can reach the socket. */
+void appex_tcp_restore_window(struct sock *sk, u32 bytes)
+{
+	struct tcp_sock *tp = tcp_sk(sk);
+
+	if (tp->window_clamp < bytes)
+		WRITE_ONCE(tp->window_clamp, bytes);
+}
+
 int appex_dev_ifindex(const struct net_device *dev)
 {
 	return READ_ONCE(dev->ifindex);
@@ -286,6 +374,12 @@ bool appex_dev_in_init_net(const struct net_device *dev)
 struct net_device *appex_notifier_dev(void *info)
 {
 	return netdev_notifier_info_to_dev(info);
+}
+
+/* RCU. An interface of the initial namespace, or NULL. */
+const struct net_device *appex_dev_by_index(u32 index)
+{
+	return dev_get_by_index_rcu(&init_net, (int)index);
 }
 
 /* Softirq or BH off, RCU. `peer` is an IPv4 address in network order. */
@@ -320,6 +414,66 @@ bool appex_dev_onlink_v6(const struct net_device *dev, const u8 *peer)
 	return false;
 }
 
+/* One set of hooks for all namespaces; whether one has it is kept with it. */
+static const struct nf_hook_ops *appex_net_hooks;
+static u32 appex_net_hooks_count;
+static atomic_t appex_nets_hooked;
+static unsigned int appex_net_id;
+
+struct appex_net {
+	bool hooked;
+};
+
+/* An error would keep the namespace from being made: without hooks it goes on as if we were not there. */
+static int appex_net_init(struct net *net)
+{
+	struct appex_net *own = net_generic(net, appex_net_id);
+
+	if (net_eq(net, &init_net) ||
+	    nf_register_net_hooks(net, appex_net_hooks, appex_net_hooks_count))
+		return 0;
+	own->hooked = true;
+	atomic_inc(&appex_nets_hooked);
+	return 0;
+}
+
+static void appex_net_pre_exit(struct net *net)
+{
+	struct appex_net *own = net_generic(net, appex_net_id);
+
+	if (!own->hooked)
+		return;
+	own->hooked = false;
+	atomic_dec(&appex_nets_hooked);
+	nf_unregister_net_hooks(net, appex_net_hooks, appex_net_hooks_count);
+}
+
+static struct pernet_operations appex_net_ops = {
+	.init = appex_net_init,
+	.pre_exit = appex_net_pre_exit,
+	.id = &appex_net_id,
+	.size = sizeof(struct appex_net),
+};
+
+/* Process context, sleeps. `hooks` stays until they are unregistered; one user at a time. */
+int appex_nets_register(const struct nf_hook_ops *hooks, u32 count)
+{
+	appex_net_hooks = hooks;
+	appex_net_hooks_count = count;
+	return register_pernet_subsys(&appex_net_ops);
+}
+
+/* As above. Callbacks may still be running when this returns, until a grace period is over. */
+void appex_nets_unregister(void)
+{
+	unregister_pernet_subsys(&appex_net_ops);
+}
+
+bool appex_nets_exist(void)
+{
+	return atomic_read(&appex_nets_hooked) != 0;
+}
+
 bool appex_sk_is_tcp_stream(const struct sock *sk)
 {
 	return sk->sk_type == SOCK_STREAM && sk->sk_protocol == IPPROTO_TCP &&
@@ -329,6 +483,65 @@ bool appex_sk_is_tcp_stream(const struct sock *sk)
 bool appex_sk_refs_get(struct sock *sk)
 {
 	return refcount_inc_not_zero(&sk->sk_refcnt);
+}
+
+/*
+ * RCU. The socket of the initial namespace with these ends, of a request and of a
+ * connection in TIME_WAIT too, with a reference: sock_gen_put() gives it back.
+ * Addresses in network order, ports in the processor's.
+ */
+struct sock *appex_tcp_find(bool v6, const u8 *local, u16 local_port, const u8 *peer,
+			    u16 peer_port, u32 interface)
+{
+	struct in6_addr local6, peer6;
+	__be32 local4, peer4;
+
+	if (v6) {
+		memcpy(&local6, local, sizeof(local6));
+		memcpy(&peer6, peer, sizeof(peer6));
+		return __inet6_lookup_established(&init_net, &peer6, htons(peer_port), &local6,
+						  local_port, (int)interface, 0);
+	}
+	memcpy(&local4, local, sizeof(local4));
+	memcpy(&peer4, peer, sizeof(peer4));
+	return __inet_lookup_established(&init_net, peer4, htons(peer_port), local4, local_port,
+					 (int)interface, 0);
+}
+
+/* Neither a request nor in TIME_WAIT. */
+bool appex_sk_is_full(const struct sock *sk)
+{
+	return sk_fullsock(sk);
+}
+
+/*
+ * Path of the control group (version 2) that a full socket was made in; its length,
+ * 0 if there is none or it does not fit. The socket holds the group.
+ */
+u32 appex_sk_cgroup(struct sock *sk, char *path, u32 size)
+{
+#ifdef CONFIG_SOCK_CGROUP_DATA
+	int len = cgroup_path(sock_cgroup_ptr(&sk->sk_cgrp_data), path, size);
+
+	return len > 0 && (u32)len < size ? len : 0;
+#else
+	return 0;
+#endif
+}
+
+u8 appex_sk_state(const struct sock *sk)
+{
+	return READ_ONCE(sk->sk_state);
+}
+
+/* Bytes per second; all ones for a socket that is not paced. */
+u64 appex_pacing_rate(const struct sock *sk)
+{
+	unsigned long rate = READ_ONCE(sk->sk_pacing_rate);
+
+	if (READ_ONCE(sk->sk_pacing_status) == SK_PACING_NONE || rate == ~0UL)
+		return ~0ULL;
+	return rate;
 }
 
 /* Whether anyone holds the socket's lock: a tripwire, not a proof. */
@@ -462,6 +675,12 @@ void *appex_proc_data(const struct file *file)
 	return pde_data(file_inode(file));
 }
 
+/* Of a file that seq_open() has opened. */
+struct seq_file *appex_file_seq(const struct file *file)
+{
+	return file->private_data;
+}
+
 /* Process context, sleeps. Bytes not copied, as copy_from_user. */
 long appex_copy_from_user(void *to, const char __user *from, size_t len)
 {
@@ -578,11 +797,6 @@ int appex_flows_remove(struct rhashtable *table, struct appex_flow_node *node)
 	return rhashtable_remove_fast(table, &node->hash, appex_flow_params);
 }
 
-u32 appex_flows_count(const struct rhashtable *table)
-{
-	return atomic_read(&table->nelems);
-}
-
 void appex_flows_free_later(struct appex_flow_node *node, rcu_callback_t free_fn)
 {
 	call_rcu(&node->rcu, free_fn);
@@ -617,6 +831,66 @@ void appex_flows_walk(struct rhashtable *table,
 	}
 	rhashtable_walk_stop(&iter);
 	rhashtable_walk_exit(&iter);
+}
+
+/* Process context, as all of the cursor's. */
+void appex_flows_cursor_open(struct appex_flows_cursor *cursor, struct rhashtable *table)
+{
+	rhashtable_walk_enter(table, &cursor->iter);
+}
+
+void appex_flows_cursor_close(struct appex_flows_cursor *cursor)
+{
+	rhashtable_walk_exit(&cursor->iter);
+}
+
+/* Takes the RCU read lock until the stop; nodes are valid that long. */
+void appex_flows_cursor_start(struct appex_flows_cursor *cursor, bool anew)
+	__acquires(RCU)
+{
+	struct rhashtable *table = cursor->iter.ht;
+
+	if (anew) {
+		rhashtable_walk_exit(&cursor->iter);
+		rhashtable_walk_enter(table, &cursor->iter);
+	}
+	rhashtable_walk_start(&cursor->iter);
+}
+
+void appex_flows_cursor_stop(struct appex_flows_cursor *cursor)
+	__releases(RCU)
+{
+	rhashtable_walk_stop(&cursor->iter);
+}
+
+/* Lets others have RCU and the CPU. False if the reader is to be killed. */
+bool appex_flows_cursor_pause(struct appex_flows_cursor *cursor)
+{
+	rhashtable_walk_stop(&cursor->iter);
+	cond_resched();
+	rhashtable_walk_start(&cursor->iter);
+	return !fatal_signal_pending(current);
+}
+
+/* A table that is being resized is walked from its start again. */
+struct appex_flow_node *appex_flows_cursor_peek(struct appex_flows_cursor *cursor)
+{
+	struct appex_flow_node *node;
+
+	do
+		node = rhashtable_walk_peek(&cursor->iter);
+	while (IS_ERR(node) && PTR_ERR(node) == -EAGAIN);
+	return IS_ERR(node) ? NULL : node;
+}
+
+struct appex_flow_node *appex_flows_cursor_next(struct appex_flows_cursor *cursor)
+{
+	struct appex_flow_node *node;
+
+	do
+		node = rhashtable_walk_next(&cursor->iter);
+	while (IS_ERR(node) && PTR_ERR(node) == -EAGAIN);
+	return IS_ERR(node) ? NULL : node;
 }
 
 /* src/sys/work.rs gets from a work item to what it is part of. */

@@ -8,6 +8,7 @@
 #define APPEX_HELPERS_H
 
 #include <linux/netdevice.h>
+#include <linux/netfilter.h>
 #include <linux/rhashtable.h>
 #include <linux/skbuff.h>
 #include <linux/spinlock.h>
@@ -49,15 +50,28 @@ struct sock *appex_skb_full_sk(const struct sk_buff *skb);
 bool appex_skb_send_copy(struct sk_buff *skb, bool v6);
 bool appex_sending_copy(void);
 bool appex_skb_is_first_synack(const struct sk_buff *skb);
+bool appex_skb_send_reply(const struct sk_buff *skb, const void *bytes, u32 len, bool v6);
 void appex_skb_hasten_synack(struct sk_buff *skb, u32 ms);
 
 int appex_dev_ifindex(const struct net_device *dev);
 const char *appex_dev_name(const struct net_device *dev);
 bool appex_dev_in_init_net(const struct net_device *dev);
 struct net_device *appex_notifier_dev(void *info);
+const struct net_device *appex_dev_by_index(u32 index);
+
+/* Hooks in every network namespace but the initial one. */
+int appex_nets_register(const struct nf_hook_ops *hooks, u32 count);
+void appex_nets_unregister(void);
+bool appex_nets_exist(void);
 
 bool appex_sk_is_tcp_stream(const struct sock *sk);
 bool appex_sk_refs_get(struct sock *sk);
+struct sock *appex_tcp_find(bool v6, const u8 *local, u16 local_port, const u8 *peer,
+			    u16 peer_port, u32 interface);
+bool appex_sk_is_full(const struct sock *sk);
+u32 appex_sk_cgroup(struct sock *sk, char *path, u32 size);
+u8 appex_sk_state(const struct sock *sk);
+u64 appex_pacing_rate(const struct sock *sk);
 bool appex_sk_owned(const struct sock *sk);
 void appex_lock_sock(struct sock *sk);
 bool appex_sock_trylock_bh(struct sock *sk);
@@ -66,6 +80,8 @@ void appex_sock_put(struct sock *sk);
 bool appex_tcp_peer_time(const struct sock *sk, u32 *time);
 void appex_tcp_count_copy(struct sock *sk, u32 segments, bool in_order);
 void appex_tcp_hasten_syn(struct sock *sk, u32 ms);
+u32 appex_tcp_limit_window(struct sock *sk, u32 bytes);
+void appex_tcp_restore_window(struct sock *sk, u32 bytes);
 u32 appex_tcp_snd_cwnd(const struct sock *sk);
 void appex_tcp_snd_cwnd_set(struct sock *sk, u32 segments);
 u32 appex_tcp_packets_in_flight(const struct sock *sk);
@@ -81,6 +97,7 @@ bool appex_dev_onlink_v6(const struct net_device *dev, const u8 *peer);
 bool appex_capable_net_admin(void);
 struct proc_dir_entry *appex_proc_net(void);
 void *appex_proc_data(const struct file *file);
+struct seq_file *appex_file_seq(const struct file *file);
 long appex_copy_from_user(void *to, const char __user *from, size_t len);
 struct module *appex_this_module(void);
 bool appex_log_allowed(void);
@@ -103,10 +120,23 @@ void appex_flows_destroy(struct rhashtable *table, void (*free_fn)(void *ptr, vo
 struct appex_flow_node *appex_flows_find(struct rhashtable *table, const u64 *key);
 int appex_flows_insert(struct rhashtable *table, struct appex_flow_node *node);
 int appex_flows_remove(struct rhashtable *table, struct appex_flow_node *node);
-u32 appex_flows_count(const struct rhashtable *table);
 void appex_flows_free_later(struct appex_flow_node *node, rcu_callback_t free_fn);
 void appex_flows_walk(struct rhashtable *table,
 		      void (*visit)(struct appex_flow_node *node, void *arg), void *arg);
+
+/* A walk that pauses wherever a reader's buffer is full. One for each open file. */
+struct appex_flows_cursor {
+	struct rhashtable_iter iter;
+	const void *file;
+};
+
+void appex_flows_cursor_open(struct appex_flows_cursor *cursor, struct rhashtable *table);
+void appex_flows_cursor_close(struct appex_flows_cursor *cursor);
+void appex_flows_cursor_start(struct appex_flows_cursor *cursor, bool anew);
+void appex_flows_cursor_stop(struct appex_flows_cursor *cursor);
+bool appex_flows_cursor_pause(struct appex_flows_cursor *cursor);
+struct appex_flow_node *appex_flows_cursor_peek(struct appex_flows_cursor *cursor);
+struct appex_flow_node *appex_flows_cursor_next(struct appex_flows_cursor *cursor);
 
 /* Periodic work in process context. */
 void appex_work_init(struct delayed_work *work, work_func_t run);

@@ -4,19 +4,25 @@
 //!
 //! A packet of a local socket meets `local_out` and `post_routing`, a
 //! forwarded one `pre_routing` and `post_routing`, a received one
-//! `pre_routing`. Whatever is not understood passes uncounted.
+//! `pre_routing`. One of a socket of another network namespace meets `guest_out` there and `forward` here. Whatever is not understood passes uncounted. Nothing is dropped but, with
+//! `bypassOverFlows` 0, what opens a connection beyond the session limit.
 
-use crate::adoption;
-use crate::congestion::{self, Adoption};
+use crate::adoption::{self, Adoption};
+use crate::congestion;
 use crate::flows;
 use crate::model::classify::{self, Packet, Skip, TcpFlags, Transport, HEADERS};
 use crate::model::copies::{synack_timeout_ms, Segment, LEAST_LOSS_Q16};
 use crate::model::flow::wire_len;
+use crate::model::policy::{self, Reason};
+use crate::model::refusal::Reset;
 use crate::model::stats::{Counter, Event, Metric};
-use crate::model::units;
+use crate::model::units::{self, Addr};
+use crate::model::via::Way;
+use crate::rules;
 use crate::state::{Engine, State, STATE};
 use crate::sys::net_device::Device;
-use crate::sys::netfilter::{Family, Hooks, LocalOut};
+use crate::sys::netfilter::{has_guests, Family, Hooks, LocalOut, Routed, Verdict};
+use crate::sys::published::ReadSide;
 use crate::sys::skb;
 use crate::sys::tcp::Socket;
 
@@ -28,6 +34,7 @@ struct Met<'a> {
     state: &'a State,
     number: u32,
     engine: &'a Engine,
+    interface: u32,
     packet: Packet,
     wire: u64,
 }
@@ -36,9 +43,23 @@ impl<'a> Met<'a> {
     /// `None` when the packet is none of the engine's business.
     #[inline(always)]
     fn new(family: Family, device: &Device<'_>, raw: &'a skb::Packet<'_>) -> Option<Self> {
+        let interface = device.index();
+        Self::where_attached(family, raw, interface, |engine| {
+            engine.attached.contains(interface)
+        })
+    }
+
+    /// The same for a packet that is to be met on `interface`, if `attached` says that it concerns the engine.
+    #[inline(always)]
+    fn where_attached(
+        family: Family,
+        raw: &'a skb::Packet<'_>,
+        interface: u32,
+        attached: impl FnOnce(&Engine) -> bool,
+    ) -> Option<Self> {
         let state = STATE.get(raw)?;
         let (number, engine) = state.current()?;
-        if !engine.attached.contains(device.index()) {
+        if !attached(engine) {
             return None;
         }
         let scope = engine.scope();
@@ -61,6 +82,7 @@ impl<'a> Met<'a> {
             state,
             number,
             engine,
+            interface,
             packet,
             wire: wire_len(&packet, segments),
         })
@@ -73,25 +95,51 @@ impl<'a> Met<'a> {
 
     /// Takes the socket over if the settings and the peer's place allow it.
     #[cold]
-    fn adopt(&self, out: &Device<'_>, socket: &mut Socket<'_>) {
+    fn adopt(&self, guard: &impl ReadSide, is_onlink: bool, socket: &mut Socket<'_>) {
         let hot = self.engine.hot();
-        let onlink = self.peer_is_onlink(out);
-        let rule = self.engine.settings.rule_for(self.packet.dest);
-        if !rule.unwrap_or(hot.subnet_acc || !onlink) {
+        let peer = self.packet.dest;
+        if let (1.., Some(rtt_us)) = (hot.short_rtt_ms, socket.srtt_us()) {
+            self.state.near.note(peer, rtt_us, hot.short_rtt_ms);
+        }
+        let rules = &self.state.rules;
+        let ports = (self.packet.source_port, self.packet.dest_port);
+        let found = rules.find(guard, peer, ports, |path| socket.cgroup(path));
+        let facts = self
+            .engine
+            .facts(self.state, &hot, peer, is_onlink, found.as_ref());
+        let Ok(facts) = facts else { return };
+        if let Err(reason) = policy::decide(&facts) {
+            match (reason, found) {
+                (Reason::Near, _) => self.state.count(self.number, Event::NfBypass),
+                (Reason::Rule, Some(found)) => {
+                    let (key, _) = self.packet.flow();
+                    let flow = self.state.flows.find(guard, key.words());
+                    // Met again with each packet: counted once.
+                    if flow.is_some_and(|flow| flow.ruled_by(found.id)) {
+                        rules.hit(guard, found.id);
+                    }
+                }
+                _ => {}
+            }
             return;
         }
         let adoption = Adoption {
             engine: self.number,
-            interface: out.index(),
-            family: self.packet.family(),
-            peer: self.packet.dest,
-            initial_cwnd: if onlink {
+            interface: self.interface,
+            is_onlink,
+            rule: found.map_or(0, |found| found.id),
+            choice: rules::choice(found.as_ref()),
+            family: peer.family,
+            peer: peer.bits.to_be_bytes(),
+            initial_cwnd: if is_onlink {
                 hot.initial_cwnd_lan
             } else {
                 hot.initial_cwnd_wan
             },
         };
-        adoption::adopt(self.state, &hot, socket, adoption);
+        if adoption::adopt(self.state, &hot, socket, adoption) {
+            found.inspect(|found| rules.hit(guard, found.id));
+        }
     }
 
     /// A SYN-ACK on a path that loses: it is sent twice, and again before the usual second is over.
@@ -111,15 +159,61 @@ impl<'a> Met<'a> {
         }
     }
 
-    /// Whether the peer is in a subnet of the interface it is reached by.
-    fn peer_is_onlink(&self, device: &Device<'_>) -> bool {
-        let bits = self.packet.dest.bits.to_be_bytes();
-        match self.packet.family() {
-            units::Family::V4 => bits
-                .first_chunk()
-                .is_some_and(|addr| device.is_onlink_v4(addr)),
-            units::Family::V6 => device.is_onlink_v6(&bits),
+    /// What there is to do about a packet that an adopted socket sends. `Some` if it is to be sent twice: whether the
+    /// peer gets both in order.
+    fn attend(&self, socket: &mut Socket<'_>, is_again: bool) -> Option<bool> {
+        let packet = &self.packet;
+        let Transport::Tcp { seq, flags, .. } = packet.transport else {
+            return None;
+        };
+        if packet.payload == 0 {
+            // A window that is offered with data is that of the acknowledgement before it, or little more.
+            adoption::limit_window(self.engine, socket);
         }
+        let end = seq.wrapping_add(packet.payload);
+        let segment = Segment {
+            payload: packet.payload,
+            is_fin: flags.has(TcpFlags::FIN),
+            is_again,
+            // A FIN takes a sequence number after the last byte.
+            is_last: socket.write_seq().wrapping_sub(end) <= 1,
+            is_drained: socket.write_seq().wrapping_sub(socket.snd_nxt()) <= 1,
+        };
+        if !segment.is_candidate() || !self.engine.hot().copies {
+            return None;
+        }
+        let (sent, reordered) = (socket.bytes_sent(), socket.saw_reordering());
+        let flow = |flow: &mut congestion::Flow| flow.wants_copy(segment, sent, reordered);
+        congestion::control().with(socket, flow).flatten()
+    }
+
+    /// Sends the packet a second time.
+    fn double(&self, sending: &mut LocalOut<'_>, in_order: bool) {
+        if !sending.send_copy() {
+            return;
+        }
+        self.state.count(self.number, Event::CopiedPackets);
+        let segments = sending.packet().segments();
+        if let Some(mut socket) = sending.socket(self.packet.source_port, self.packet.dest_port) {
+            socket.count_copy(segments, in_order);
+        }
+    }
+
+    /// Notes the flow. What opens a connection beyond the limits may be refused, and whoever is behind an
+    /// interface is told so.
+    fn note(&self, routed: &Routed<'_>, leaves: bool) -> Verdict {
+        let place = flows::Place {
+            engine: self.number,
+            interface: self.interface,
+            leaves,
+        };
+        if flows::note(self.state, &place, routed.packet(), &self.packet) {
+            return Verdict::Pass;
+        }
+        if let Some(reset) = Reset::of(&self.packet) {
+            routed.send_reply(reset.bytes());
+        }
+        Verdict::Refuse
     }
 }
 
@@ -161,61 +255,102 @@ impl Hooks for Engines {
             if !socket.can_send() {
                 return;
             }
-            met.adopt(out, &mut socket);
+            met.adopt(&raw, is_onlink(out, packet.dest), &mut socket);
         }
-        let end = seq.wrapping_add(packet.payload);
-        let segment = Segment {
-            payload: packet.payload,
-            is_fin: flags.has(TcpFlags::FIN),
-            is_again,
-            // A FIN takes a sequence number after the last byte.
-            is_last: socket.write_seq().wrapping_sub(end) <= 1,
-            is_drained: socket.write_seq().wrapping_sub(socket.snd_nxt()) <= 1,
-        };
-        if !segment.is_candidate() {
-            return;
-        }
-        if !met.engine.hot().copies {
-            return;
-        }
-        let (sent, reordered) = (socket.bytes_sent(), socket.saw_reordering());
-        let wanted = congestion::control()
-            .with(&mut socket, |flow| {
-                flow.wants_copy(segment, sent, reordered)
-            })
-            .flatten();
-        let Some(in_order) = wanted else {
-            return;
-        };
-        if !sending.send_copy() {
-            return;
-        }
-        met.state.count(met.number, Event::CopiedPackets);
-        let segments = sending.packet().segments();
-        if let Some(mut socket) = sending.socket(packet.source_port, packet.dest_port) {
-            socket.count_copy(segments, in_order);
+        if let Some(in_order) = met.attend(&mut socket, is_again) {
+            met.double(sending, in_order);
         }
     }
 
-    fn post_routing(&self, family: Family, out: &Device<'_>, raw: &skb::Packet<'_>) {
+    fn guest_out(&self, family: Family, sending: &mut LocalOut<'_>) {
+        if sending.is_copy() {
+            return;
+        }
+        let raw = sending.reading();
+        let met = Met::where_attached(family, &raw, 0, |engine| {
+            !engine.attached.is_empty() && engine.accelerates()
+        });
+        let Some(mut met) = met else { return };
+        let Transport::Tcp { seq, .. } = met.packet.transport else {
+            return;
+        };
+        let ports = (met.packet.source_port, met.packet.dest_port);
+        let Some(mut socket) = sending.socket(ports.0, ports.1) else {
+            return;
+        };
+        if !congestion::control().controls(&socket) {
+            if !socket.can_send() {
+                return;
+            }
+            let Some(way) = met.state.via.find(&met.packet.flow()) else {
+                return;
+            };
+            if !met.engine.attached.contains(way.interface) {
+                return;
+            }
+            met.interface = way.interface;
+            met.adopt(&raw, way.is_onlink, &mut socket);
+        }
+        let is_again = seq.wrapping_sub(socket.snd_nxt()) >> 31 == 1;
+        if let Some(in_order) = met.attend(&mut socket, is_again) {
+            met.double(sending, in_order);
+        }
+    }
+
+    fn forward(&self, family: Family, out: &Device<'_>, raw: &skb::Packet<'_>) {
+        if !has_guests() {
+            return;
+        }
         let Some(met) = Met::new(family, out, raw) else {
             return;
         };
+        if flows::is_tcp(&met.packet) {
+            let way = Way {
+                interface: met.interface,
+                is_onlink: is_onlink(out, met.packet.dest),
+            };
+            met.state.via.note(&met.packet.flow(), way);
+        }
+    }
+
+    fn post_routing(&self, family: Family, out: &Device<'_>, routed: &Routed<'_>) -> Verdict {
+        let raw = routed.packet();
+        let Some(met) = Met::new(family, out, raw) else {
+            return Verdict::Pass;
+        };
+        let verdict = met.note(routed, true);
+        if verdict == Verdict::Refuse {
+            return verdict;
+        }
         met.count(Metric::WanOutBytes);
         if raw.was_received() {
             // Forwarded: what came from the LAN side is just what leaves.
             met.count(Metric::LanInBytes);
         }
-        flows::note(met.state, met.number, raw, &met.packet);
+        verdict
     }
 
-    fn pre_routing(&self, family: Family, dev: &Device<'_>, raw: &skb::Packet<'_>) {
-        let Some(met) = Met::new(family, dev, raw) else {
-            return;
+    fn pre_routing(&self, family: Family, dev: &Device<'_>, routed: &Routed<'_>) -> Verdict {
+        let Some(met) = Met::new(family, dev, routed.packet()) else {
+            return Verdict::Pass;
         };
         met.count(Metric::WanInBytes);
-        met.count(Metric::LanOutBytes);
-        flows::note(met.state, met.number, raw, &met.packet);
+        let verdict = met.note(routed, false);
+        if verdict == Verdict::Pass {
+            met.count(Metric::LanOutBytes);
+        }
+        verdict
+    }
+}
+
+/// Whether `peer` is in a subnet of the interface. Context: RCU.
+pub(crate) fn is_onlink(device: &Device<'_>, peer: Addr) -> bool {
+    let bits = peer.bits.to_be_bytes();
+    match peer.family {
+        units::Family::V4 => bits
+            .first_chunk()
+            .is_some_and(|addr| device.is_onlink_v4(addr)),
+        units::Family::V6 => device.is_onlink_v6(&bits),
     }
 }
 

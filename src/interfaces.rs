@@ -9,7 +9,6 @@
 
 use crate::adoption;
 use crate::model::ifname;
-use crate::model::settings::TextKey;
 use crate::state::{Engine, STATE};
 use crate::sys::net_device::{Event, Watcher};
 use kernel::new_mutex;
@@ -37,6 +36,11 @@ impl Attached {
             count: Atomic::new(0),
             slots,
         })
+    }
+
+    /// Whether none is attached. Context: any.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count.load(Relaxed) == 0
     }
 
     /// Whether the interface is attached. Context: any.
@@ -115,14 +119,15 @@ impl Interfaces {
         }
     }
 
-    /// Brings an engine's attached interfaces in line with its `wanIf`.
+    /// Brings an engine's attached interfaces in line with its `wanIf` and `lanIf`.
     /// Returns whether one was detached. Context: process.
     pub(crate) fn apply(&self, engine: &Engine) -> bool {
         let present = self.present.lock();
-        engine.settings.with_text(TextKey::WanIf, |list| {
+        engine.settings.with_lists(|wan, lan| {
             let mut indices = KVec::new();
             for known in present.iter() {
-                let wanted = ifname::matches(list, known.name());
+                let name = known.name();
+                let wanted = ifname::matches(wan, name) && !ifname::matches(lan, name);
                 if wanted && indices.len() < SLOTS && indices.push(known.index, GFP_KERNEL).is_err()
                 {
                     pr_warn!("no memory to attach an interface: it is not accelerated\n");

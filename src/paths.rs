@@ -37,14 +37,14 @@ impl Paths {
     /// What is known of the way to `peer`. Context: any.
     pub(crate) fn find(&self, peer: Addr) -> Option<Known> {
         let place = Place::of(peer, self.key);
-        place.find(&read(self.set(&place)?), minute())
+        place.find(&read(self.set(&place)?), time::minute())
     }
 
     /// The same for a connection that begins, see [`Place::take`]. Context: any.
     pub(crate) fn take(&self, peer: Addr) -> Option<(Known, Share)> {
         let place = Place::of(peer, self.key);
         let set = self.set(&place)?;
-        let (known, share, way, words) = place.take(&read(set), minute())?;
+        let (known, share, way, words) = place.take(&read(set), time::minute())?;
         write(set, way, words);
         Some((known, share))
     }
@@ -53,7 +53,7 @@ impl Paths {
     pub(crate) fn give_back(&self, peer: Addr, share: Share) {
         let place = Place::of(peer, self.key);
         let Some(set) = self.set(&place) else { return };
-        if let Some((way, words)) = place.give_back(&read(set), minute(), share) {
+        if let Some((way, words)) = place.give_back(&read(set), time::minute(), share) {
             write(set, way, words);
         }
     }
@@ -62,7 +62,7 @@ impl Paths {
     pub(crate) fn report(&self, peer: Addr, report: &Report) {
         let place = Place::of(peer, self.key);
         let Some(set) = self.set(&place) else { return };
-        let (way, words) = place.store(&read(set), minute(), report);
+        let (way, words) = place.store(&read(set), time::minute(), report);
         write(set, way, words);
     }
 
@@ -88,10 +88,4 @@ fn write(set: &[Slot], way: usize, words: Words) {
             to.store(word, Relaxed);
         }
     }
-}
-
-/// Minutes on a clock that wraps in 45 days.
-fn minute() -> u16 {
-    // CAST: it shall wrap.
-    (time::now_ms() / 60_000) as u16
 }

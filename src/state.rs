@@ -17,14 +17,18 @@
 use crate::flows::Flow;
 use crate::interfaces::{Attached, Interfaces};
 use crate::links::Links;
-use crate::model::settings::{Hot, Key, Scope};
+use crate::model::policy::Facts;
+use crate::model::settings::{window_limit, Hot, Key, Scope};
 use crate::model::stats::{Counter, Event, Metric, COUNTERS};
-use crate::model::units::Family;
+use crate::model::units::{Addr, Family};
+use crate::near::Near;
 use crate::paths::Paths;
-use crate::proc::Settings;
+use crate::proc::{Changing, Settings};
+use crate::rules::{Found, Rules};
 use crate::sys::flow_table::Table;
 use crate::sys::percpu::{self, Counters};
 use crate::sys::published::Published;
+use crate::via::Via;
 use kernel::prelude::*;
 use kernel::sync::atomic::{Atomic, Relaxed};
 use kernel::sync::Arc;
@@ -45,6 +49,10 @@ pub(crate) struct State {
     counters: Counters,
     /// What earlier connections have learned about their paths.
     pub(crate) paths: Paths,
+    /// How connections of other network namespaces leave.
+    pub(crate) via: Via,
+    /// Subnets that are near.
+    pub(crate) near: Near,
     /// Rounds of the reaper that are to look at all adopted sockets.
     pub(crate) reviews: Atomic<u32>,
     /// Interfaces of the machine, attached or not.
@@ -53,6 +61,9 @@ pub(crate) struct State {
     /// Interfaces that have shapers.
     #[pin]
     pub(crate) links: Links,
+    /// The rules in force.
+    #[pin]
+    pub(crate) rules: Rules,
     /// Known flows.
     #[pin]
     pub(crate) flows: Table<Flow>,
@@ -68,6 +79,10 @@ pub(crate) struct Engine {
     pub(crate) active: [Atomic<u64>; 2],
     /// The reaper's count in progress.
     pub(crate) counting: [Atomic<u64>; 2],
+    /// Flow records made by it, against its session limit.
+    pub(crate) tracked: Atomic<i64>,
+    /// Sockets adopted by it, against its other limit.
+    pub(crate) accelerated: Atomic<i64>,
 }
 
 impl Engine {
@@ -77,6 +92,8 @@ impl Engine {
             attached: Attached::new()?,
             active: [Atomic::new(0), Atomic::new(0)],
             counting: [Atomic::new(0), Atomic::new(0)],
+            tracked: Atomic::new(0),
+            accelerated: Atomic::new(0),
         })
     }
 
@@ -88,6 +105,30 @@ impl Engine {
     /// The other settings of the packet path. Context: any.
     pub(crate) fn hot(&self) -> Hot {
         Hot::read(|key| self.settings.get(key))
+    }
+
+    /// What speaks for and against accelerating connections with `peer`, `found` being the rule that matches. Context: any.
+    pub(crate) fn facts(
+        &self,
+        state: &State,
+        hot: &Hot,
+        peer: Addr,
+        is_onlink: bool,
+        found: Option<&Found>,
+    ) -> Result<Facts, Changing> {
+        Ok(Facts {
+            ruled: found.and_then(|found| found.action.accelerate),
+            listed: self.settings.rule_for(peer)?,
+            is_near: state.near.is_near(peer, hot.short_rtt_ms),
+            is_onlink,
+            subnet_acc: hot.subnet_acc,
+        })
+    }
+
+    /// Largest windows to offer to WAN and to LAN peers, bytes. Context: any.
+    pub(crate) fn window_limits(&self) -> (Option<u32>, Option<u32>) {
+        let limit = |key| window_limit(self.settings.get(key));
+        (limit(Key::MaxAdvWinWan), limit(Key::MaxAdvWinLan))
     }
 
     /// Whether the engine accelerates TCP at all.
@@ -110,9 +151,12 @@ impl State {
                 engines: list,
                 counters,
                 paths: Paths::new()?,
+                via: Via::new()?,
+                near: Near::new()?,
                 reviews: Atomic::new(0),
                 interfaces <- Interfaces::new(),
                 links <- Links::new(),
+                rules <- Rules::new(),
                 flows <- Table::new(),
             }? Error),
             GFP_KERNEL,
@@ -170,11 +214,11 @@ impl State {
             _ => value,
         }
     }
+}
 
-    /// TCP flows under acceleration, over all engines.
-    pub(crate) fn accelerated(&self) -> u64 {
-        u64::try_from(crate::congestion::adopted()).unwrap_or(0)
-    }
+/// A number of things that is never below zero, but may seem so while another CPU counts.
+pub(crate) fn present(count: &Atomic<i64>) -> u64 {
+    u64::try_from(count.load(Relaxed)).unwrap_or(0)
 }
 
 fn slot(engine: u32, counter: Counter) -> u32 {

@@ -19,7 +19,10 @@ usage() {
 		                    than with LotServer; touches nothing
 		  status (st)       show whether it runs, its sessions and its settings
 		  stats [all] [N]   show sessions and rates every 5 seconds, N times;
-		                    "all" adds the LAN side and retransmissions
+		        [flows]     "all" adds the LAN side and retransmissions, "flows"
+		                    the busiest connections, which a terminal always gets
+		  rules             list the rules and how many connections each has met;
+		   [add|del RULE]   change them, now and for later starts
 		  uninstall         stop and remove everything the installation put in
 		    (uninst) [-f]   place; -f also without the installation's record
 		  -h, --help        this text
@@ -67,6 +70,13 @@ main() {
 		;;
 	check) do_check "${2-}" ;;
 	stats) do_stats "${@:2}" ;;
+	rules)
+		(($# == 1)) || {
+			require_root
+			lock
+		}
+		do_rules "${@:2}"
+		;;
 	-h | --help | help) usage ;;
 	renew | renewLic) say "$PRODUCT needs no licence: there is nothing to renew." ;;
 	*)
@@ -101,6 +111,7 @@ start_configured() {
 	module_load || exit 1
 	engines_wait || exit 1
 	settings_apply || exit 1
+	rules_apply || exit 1
 	interfaces_apply || exit 1
 	ppp_install
 	settings_check || exit 1
@@ -108,6 +119,7 @@ start_configured() {
 	shape_apply "${MATCHING[@]}"
 	ROLLBACK=
 	short_rtt_note
+	absent_note
 	say ''
 	after_load
 }
@@ -120,7 +132,15 @@ start_undo() {
 	ppp_remove
 }
 
-# short_rtt_note: what the original's start says, and scripts look for; the engine only keeps the value so far.
+# absent_note: says of each two-sided feature that is on that there is none here.
+absent_note() {
+	local name
+	for name in byteCacheEnable dataCompEnable httpCompEnable; do
+		[[ ${CONFIG[$name]} != 1 ]] || warn "[warn] $name=\"1\": this version has no such feature and works without it"
+	done
+}
+
+# short_rtt_note: what the original's start says, and scripts look for.
 short_rtt_note() {
 	[[ ${CONFIG[shortRttMS]} == 0 ]] || say 'Short-RTT bypass has been enabled'
 }
@@ -270,7 +290,9 @@ do_reload() {
 	settings_apply || exit 1
 	interfaces_apply || exit 1
 	settings_check || exit 1
+	rules_apply || exit 1
 	ROLLBACK=
+	absent_note
 	# Last, what the new configuration no longer wants changed.
 	local status=0
 	shape_apply "${devices[@]}"
@@ -359,7 +381,7 @@ uninstall_files() {
 			;;
 		esac
 	done
-	rm -rf -- "$CONFIG_FILE" "$OFFLOAD_FILE" "$QDISC_FILE" "$RUNCONFIG_FILE" "$MANIFEST_FILE" \
+	rm -rf -- "$CONFIG_FILE" "$RULES_FILE" "$OFFLOAD_FILE" "$QDISC_FILE" "$RUNCONFIG_FILE" "$MANIFEST_FILE" \
 		"$APPEX_ROOT/bin/afterLoad" "$APPEX_ROOT"/log/*
 	for path in "${dirs[@]}"; do
 		rmdir -- "$path" 2>/dev/null || [[ ! -d $path ]] || warn "[warn] $path is not empty and stays"

@@ -56,8 +56,8 @@ key voipAccEnable         bool                   file:voipAccEnable         0
 key initialCwndWan        int:1:65535:packets    cmd:initialCwndWan         22
 key maxCwndWan            int:0:1073741823:packets cmd:maxCwndWan             0
 key initialCwndLan        int:1:65535:packets    cmd:initialCwndLan         1024
-key maxAdvWinWan          int:0:1073741823:packets cmd:maxAdvWinWan           0
-key maxAdvWinLan          int:0:1073741823:packets cmd:maxAdvWinLan           60
+key maxAdvWinWan          int:0:1073741823:64_KiB cmd:maxAdvWinWan           0
+key maxAdvWinLan          int:0:1073741823:64_KiB cmd:maxAdvWinLan           60
 key maxTxEffectiveMS      int:0:4294967295:ms    cmd:maxTxEffectiveMS       0
 key maxTxMinSsThresh      int:0:1073741823:packets cmd:maxTxMinSsThresh       1048575
 key maxAccFlowTxKbps      int:0:4294967295:kbit/s cmd:maxAccFlowTxKbps       0

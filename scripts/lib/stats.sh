@@ -1,19 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# stats: sessions and rates, from the differences between two looks.
+# stats: sessions and rates, from the differences between two looks. On a terminal,
+# and where asked for, with the busiest connections below.
 
 # Seconds between two looks, and how long the original lets a screen run.
 STATS_INTERVAL=${APPEX_STATS_INTERVAL:-5}
 STATS_RUN_MAX=65535
 
-# do_stats [all] [N]: on a terminal a screen that is drawn anew until stopped (or
+# do_stats [all] [flows] [N]: on a terminal a screen that is drawn anew until stopped (or
 # N times), elsewhere plain blocks, N or one.
 do_stats() {
-	local all='' count='' arg i
+	local all='' count='' flows='' arg i
+	[[ ! -t 1 ]] || flows=1
 	for arg in "$@"; do
 		if [[ $arg == all ]]; then
 			all=1
+		elif [[ $arg == flows ]]; then
+			flows=1
 		elif [[ $arg =~ ^[1-9][0-9]{0,8}$ ]]; then
 			count=$arg
 		else
@@ -31,17 +35,25 @@ do_stats() {
 		[[ ! -t 1 ]] || count=$((STATS_RUN_MAX / STATS_INTERVAL))
 	fi
 	local -A NOW=() BEFORE=()
+	local TOP_NOW='' TOP_BEFORE='' ROOM=''
 	stats_look
+	[[ -z $flows ]] || top_look
 	for ((i = 0; i < count; i++)); do
 		stats_shift
+		TOP_BEFORE=$TOP_NOW
 		sleep "$STATS_INTERVAL"
 		stats_look
+		[[ -z $flows ]] || top_look
 		if ((${#ENGINES[@]} == 0)); then
 			say "$PRODUCT is NOT running!"
 			exit 1
 		fi
 		[[ ! -t 1 ]] || printf '\e[H\e[2J'
 		stats_show "$all" || exit 0
+		if [[ -n $flows ]]; then
+			top_room
+			top_show "$(((NOW[time] - BEFORE[time]) / 1000))" "$ROOM" || exit 0
+		fi
 	done
 }
 

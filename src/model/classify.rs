@@ -70,6 +70,25 @@ impl FlowKey {
         &self.0
     }
 
+    /// Both ends, in the order of the key.
+    pub fn ends(&self) -> (Endpoint, Endpoint) {
+        let [a, b, c, d, last] = self.0;
+        let end = |high, low, port| Endpoint {
+            addr: (u128::from(high) << 64) | u128::from(low),
+            port,
+        };
+        // CAST: two bytes of the word each.
+        (
+            end(a, b, (last >> 48) as u16),
+            end(c, d, (last >> 32) as u16),
+        )
+    }
+
+    /// The key with these words, which [`words`](Self::words) gave.
+    pub const fn from_words(words: [u64; 5]) -> Self {
+        Self(words)
+    }
+
     /// Protocol number.
     pub const fn proto(&self) -> u8 {
         let [.., last] = self.0;

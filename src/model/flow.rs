@@ -137,6 +137,8 @@ pub fn is_active(now: Millis, last_data: Option<Millis>) -> bool {
 pub enum Admit {
     /// A record is made.
     Track,
+    /// The packet resets a connection that is not known: nothing to remember.
+    Ignore,
     /// The table is full; the packet passes untouched and unrecorded.
     Pass,
     /// The table is full and the connection is refused: the packet is dropped.
@@ -148,6 +150,9 @@ pub enum Admit {
 /// Only what opens a TCP connection is ever refused: a packet from the middle of one belongs to a
 /// connection that is older than the table, and dropping it would break that.
 pub fn admit(limits: &SessionLimits, sessions: u64, packet: &Packet) -> Admit {
+    if matches!(packet.transport, Transport::Tcp { flags, .. } if flags.has(TcpFlags::RST)) {
+        return Admit::Ignore;
+    }
     if sessions < u64::from(limits.sessions) {
         return Admit::Track;
     }

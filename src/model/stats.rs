@@ -60,8 +60,8 @@ counters! {
     SocketsAdopted: "sockets that were given our congestion control";
     SocketsHandedBack: "sockets that got their own congestion control back while they lived";
     AdoptFailures: "sockets that could not be adopted and stayed as they were";
-    OverLimitPassed: "new flows beyond the session limit that passed untouched";
-    OverLimitRefused: "packets of new flows beyond the session limit that were refused; none are yet";
+    OverLimitPassed: "packets of flows beyond the session limit that passed untouched";
+    OverLimitRefused: "first packets of connections beyond the session limit that were refused (bypassOverFlows)";
     CopiedPackets: "packets sent twice because the path is known to lose and a timer would have to notice their loss";
     QueueDrops: "packets dropped by the shaper because its queue was full or stood too long";
     QueueMarks: "packets marked by the shaper (ECN) because their queue stood too long";

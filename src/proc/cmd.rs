@@ -3,7 +3,7 @@
 //! The file `cmd`: all settings that have no file of their own.
 
 use super::directory::Directory;
-use super::files::{obeyed_by_sockets, Print};
+use super::files::{list_obeyed_by_sockets, obeyed_by_sockets, Print};
 use super::store::printable;
 use crate::model::settings::{self, FileLine, Key, Parsed, Slot, TextKey, TEXT_MAX};
 use core::fmt::Write;
@@ -62,7 +62,10 @@ pub(super) fn write(directory: &Directory, data: &[u8]) -> Result {
     for change in changes {
         match change {
             Change::Scalar(key, slot) => review |= store.set(key, slot) && obeyed_by_sockets(key),
-            Change::Text(key, text) => store.set_text(key, text),
+            Change::Text(key, text) => {
+                store.set_text(key, text);
+                review |= list_obeyed_by_sockets(key);
+            }
         }
     }
     if review {

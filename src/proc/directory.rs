@@ -2,17 +2,23 @@
 
 //! What the files of one directory share.
 
+use super::store::printable;
 use super::Settings;
 use crate::adoption;
-use crate::model::settings::{Key, LogLine, Reject};
+use crate::flows::Flow;
+use crate::model::flow_line::{Filter, FILTER_MAX};
+use crate::model::settings::{Key, LogLine, Reject, Spec, Why};
 use crate::model::stats::{Counter, Event};
 use crate::model::text::Escaped;
+use crate::rules::Refused;
 use crate::state::{Engine, State};
+use crate::sys::flow_table::Table;
 use crate::sys::procfs::log_allowed;
-use kernel::new_mutex;
+use core::fmt;
 use kernel::prelude::*;
 use kernel::str::CString;
-use kernel::sync::{Arc, Mutex, MutexGuard};
+use kernel::sync::{rcu, Arc, Mutex, MutexGuard, SpinLock};
+use kernel::{new_mutex, new_spinlock};
 
 /// `logLevel` from which refused values are logged: kernel log level "warning".
 const WARNINGS: u64 = 4;
@@ -30,6 +36,35 @@ pub(super) struct Directory {
     /// take effect one after the other, and an interface list is not changed under its editor.
     #[pin]
     writing: Mutex<()>,
+    /// What `flows` shows.
+    #[pin]
+    filter: SpinLock<Shown>,
+}
+
+/// The filter of `flows`, and its text.
+#[derive(Clone, Copy)]
+pub(super) struct Shown {
+    pub(super) filter: Filter,
+    text: [u8; FILTER_MAX],
+    len: usize,
+}
+
+impl Shown {
+    /// `None` if the text is no filter.
+    pub(super) fn parse(text: &[u8]) -> Option<Self> {
+        let mut shown = Shown {
+            filter: Filter::parse(text)?,
+            text: [0; FILTER_MAX],
+            len: text.len(),
+        };
+        shown.text.get_mut(..text.len())?.copy_from_slice(text);
+        Some(shown)
+    }
+
+    /// The text, printable: it was parsed.
+    pub(super) fn text(&self) -> &str {
+        printable(self.text.get(..self.len).unwrap_or(&[]))
+    }
 }
 
 impl Directory {
@@ -39,11 +74,13 @@ impl Directory {
             0 => CString::try_from_fmt(fmt!("appex"))?,
             number => CString::try_from_fmt(fmt!("appex{number}"))?,
         };
+        let everything = Shown::parse(b"").ok_or(EINVAL)?;
         Ok(pin_init!(Self {
             state,
             number,
             name,
             writing <- new_mutex!((), "appex::Directory::writing"),
+            filter <- new_spinlock!(everything, "appex::Directory::filter"),
         }))
     }
 
@@ -67,8 +104,29 @@ impl Directory {
         self.writing.lock()
     }
 
-    fn engine(&self) -> Result<&Engine> {
+    /// The engine.
+    pub(super) fn engine(&self) -> Result<&Engine> {
         self.state.engines().get(self.number).ok_or(ENODEV)
+    }
+
+    /// All that is shared.
+    pub(super) fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The table that `flows` lists.
+    pub(super) fn flows(&self) -> &Table<Flow> {
+        &self.state.flows
+    }
+
+    /// What `flows` shows. Context: process, any lock held.
+    pub(super) fn shown(&self) -> Shown {
+        *self.filter.lock()
+    }
+
+    /// Changes what `flows` shows.
+    pub(super) fn show(&self, shown: Shown) {
+        *self.filter.lock() = shown;
     }
 
     /// The engine's settings.
@@ -84,6 +142,30 @@ impl Directory {
     /// The number in the type of the counters; there are at most 64 engines.
     fn cpu_number(&self) -> u32 {
         u32::try_from(self.number).unwrap_or(u32::MAX)
+    }
+
+    /// Prints the rules, which are those of all engines.
+    pub(super) fn show_rules(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        let guard = rcu::read_lock();
+        let mut result = Ok(());
+        self.state.rules.each(&guard, |text, hits| {
+            result = result.and_then(|()| writeln!(out, "{} # hits={hits}", printable(text)));
+        });
+        result
+    }
+
+    /// Changes the rules.
+    pub(super) fn edit_rules(&self, spec: &'static Spec, text: &[u8]) -> Result {
+        let why = match self.state.rules.edit(text) {
+            Ok(()) => {
+                self.review();
+                return Ok(());
+            }
+            Err(Refused::Memory) => return Err(ENOMEM),
+            Err(Refused::TooMany) => Why::TooMany,
+            Err(Refused::Form | Refused::Mixed) => Why::Form,
+        };
+        Err(self.refuse(Reject::new(spec, why), text))
     }
 
     /// Lets the module obey new settings of sockets that it already has.
@@ -107,6 +189,14 @@ impl Directory {
             }
         }
         Ok(())
+    }
+
+    /// Tells that a feature was switched on that is not there.
+    pub(super) fn note_absent(&self, file: &str) {
+        let log_level = self.settings().map_or(WARNINGS, |s| s.get(Key::LogLevel));
+        if log_level >= WARNINGS && log_allowed() {
+            pr_warn!("{file}: this version has no such feature and works without it\n");
+        }
     }
 
     /// Counts and logs a refused value.

@@ -3,11 +3,13 @@
 //! The files of a directory: which file shows and takes what.
 
 use super::directory::Directory;
-use super::{cmd, interfaces};
+use super::{cmd, flows, interfaces};
+use crate::flows::Flow;
 use crate::model::settings::{self, FileLine, Kind, Parsed, Reject, Slot, Spec, TextKey, Why};
 use crate::model::stats;
 use crate::model::text::strip_newline;
 use crate::state::VERSION;
+use crate::sys::flow_table::Table;
 use crate::sys::procfs::File;
 use crate::sys::time;
 use core::fmt;
@@ -28,6 +30,8 @@ enum What {
     Interfaces(TextKey),
     Cmd,
     Stats,
+    Flows,
+    Rules,
     Version,
     Engine,
     Hz,
@@ -43,6 +47,8 @@ impl Content {
             (Slot::Text(key), Kind::Interfaces, _) => What::Interfaces(key),
             (_, _, "cmd") => What::Cmd,
             (_, _, "stats") => What::Stats,
+            (_, _, "flows") => What::Flows,
+            (_, _, "rules") => What::Rules,
             (_, _, "version") => What::Version,
             (_, _, "engine") => What::Engine,
             (_, _, "hz") => What::Hz,
@@ -60,8 +66,12 @@ impl Content {
         // Numbers need no room for another spelling.
         match settings::parse(self.spec, value, &mut []) {
             Ok(Parsed::Scalar(slot)) => {
-                if self.directory.settings()?.set(key, slot) && obeyed_by_sockets(key) {
+                let changed = self.directory.settings()?.set(key, slot);
+                if changed && obeyed_by_sockets(key) {
                     self.directory.review();
+                }
+                if changed && slot != 0 && is_absent(key) {
+                    self.directory.note_absent(self.spec.name);
                 }
                 Ok(())
             }
@@ -73,10 +83,37 @@ impl Content {
 
 /// Whether sockets that were taken over may have to go back when the setting changes.
 pub(super) fn obeyed_by_sockets(key: settings::Key) -> bool {
-    key == settings::Key::TcpAccEnable
+    use settings::Key::{ShortRttMs, SubnetAccEnable, TcpAccEnable, TcpFlags};
+    matches!(key, TcpAccEnable | SubnetAccEnable | ShortRttMs | TcpFlags)
+}
+
+/// Whether the setting switches something on that only the original has.
+fn is_absent(key: settings::Key) -> bool {
+    use settings::Key::{ByteCacheEnable, DataCompEnable, HttpCompEnable};
+    matches!(key, ByteCacheEnable | DataCompEnable | HttpCompEnable)
+}
+
+/// The same for a text of `cmd`.
+pub(super) fn list_obeyed_by_sockets(key: TextKey) -> bool {
+    use TextKey::{LanSegment, LanSegmentV6, ShortRttBypass};
+    matches!(key, LanSegment | LanSegmentV6 | ShortRttBypass)
 }
 
 impl File for Content {
+    type Item = Flow;
+
+    fn table(&self) -> Option<&Table<Flow>> {
+        matches!(self.what, What::Flows).then(|| self.directory.flows())
+    }
+
+    fn wants(&self, key: &[u64; 5], flow: &Flow) -> bool {
+        flows::wants(&self.directory, key, flow)
+    }
+
+    fn show_item(&self, m: &SeqFile, key: &[u64; 5], flow: &Flow) -> Result {
+        flows::show_item(&self.directory, m, key, flow)
+    }
+
     fn show(&self, m: &SeqFile) -> Result {
         let directory = &self.directory;
         match self.what {
@@ -92,6 +129,8 @@ impl File for Content {
             What::Cmd => cmd::show(directory, m)?,
             // Printing to a seq_file never fails: it notes that its buffer is full and asks again.
             What::Stats => stats::render(|counter| directory.counter(counter), &mut Print(m))?,
+            What::Flows => flows::show_header(directory, m),
+            What::Rules => directory.show_rules(&mut Print(m))?,
             What::Version => m.call_printf(format_args!("{VERSION}\n")),
             What::Engine => {
                 let (number, all) = (directory.number(), directory.engines());
@@ -110,6 +149,8 @@ impl File for Content {
             What::Scalar(key) => self.write_scalar(key, value),
             What::Interfaces(key) => interfaces::write(&self.directory, self.spec, key, value),
             What::Cmd => cmd::write(&self.directory, text),
+            What::Rules => self.directory.edit_rules(self.spec, text),
+            What::Flows => flows::write(&self.directory, self.spec, value),
             What::Stats | What::Version | What::Engine | What::Hz | What::Zero => {
                 let reject = Reject::new(self.spec, Why::ReadOnly);
                 Err(self.directory.refuse(reject, value))

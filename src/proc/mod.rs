@@ -13,10 +13,12 @@
 mod cmd;
 mod directory;
 mod files;
+mod flows;
 mod interfaces;
 mod rules;
 mod store;
 
+pub(crate) use rules::Changing;
 pub(crate) use store::Settings;
 
 use crate::model::settings;
@@ -32,6 +34,9 @@ use kernel::sync::Arc;
 const SETTING: u16 = 0o644;
 /// Permissions of what the module only tells.
 const INFORMATION: u16 = 0o444;
+/// Permissions of `flows`: whose connections pass this machine is nobody else's business, as in
+/// `/proc/net/nf_conntrack`.
+const PRIVATE: u16 = 0o600;
 
 /// All directories; dropping it removes them.
 ///
@@ -60,10 +65,11 @@ fn populate(directory: Arc<Directory>) -> Result<Dir<Content>> {
             continue;
         };
         let name = CString::try_from_fmt(fmt!("{}", spec.name))?;
-        let mode = if spec.writable || spec.name == "stats" {
-            SETTING
-        } else {
-            INFORMATION
+        let mode = match spec.name {
+            "flows" => PRIVATE,
+            "stats" => SETTING,
+            _ if spec.writable => SETTING,
+            _ => INFORMATION,
         };
         dir.add(&name, mode, content)?;
     }

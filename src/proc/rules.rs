@@ -8,6 +8,10 @@ use crate::sys::barrier;
 use kernel::prelude::*;
 use kernel::sync::atomic::{Acquire, Atomic, Relaxed, Release};
 
+/// A list is being replaced this very moment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Changing;
+
 /// A rule taken apart into words.
 type Words = [Atomic<u64>; 3];
 
@@ -15,7 +19,7 @@ type Words = [Atomic<u64>; 3];
 ///
 /// A sequence counter, odd during a change, tells readers that what they read belongs together, as
 /// in `include/linux/seqlock.h`. Readers do not wait for a writer, which may have been preempted:
-/// they are told "do not accelerate" for now.
+/// they are told to ask again later.
 pub(super) struct Rules {
     sequence: Atomic<u64>,
     len: Atomic<usize>,
@@ -57,16 +61,16 @@ impl Rules {
     }
 
     /// What the first rule that contains `peer` says, if there is one. Context: any.
-    pub(super) fn decide(&self, peer: Addr) -> Option<bool> {
+    pub(super) fn decide(&self, peer: Addr) -> Result<Option<bool>, Changing> {
         let sequence = self.sequence.load(Acquire);
         let found = self.search(peer);
         // ORDERING: The words are read before the number is read again. Pairs with the barrier in
         // `replace`.
         barrier::read();
         if sequence & 1 == 1 || self.sequence.load(Relaxed) != sequence {
-            return Some(false);
+            return Err(Changing);
         }
-        found
+        Ok(found)
     }
 
     fn search(&self, peer: Addr) -> Option<bool> {

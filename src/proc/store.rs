@@ -2,7 +2,8 @@
 
 //! The values of an engine's settings.
 
-use super::rules::Rules;
+use super::rules::{Changing, Rules};
+use crate::model::policy::{List, Listed};
 use crate::model::settings::{
     bypass_rules, defaults, lan_rules, lan_rules_v6, Key, TextKey, SCALARS, TEXTS,
 };
@@ -85,6 +86,17 @@ impl Settings {
         read(texts.get(key.index()).map_or(&[], |text| text.as_slice()))
     }
 
+    /// Gives `wanIf` and `lanIf` to `read`, as [`Settings::with_text`] does with one text.
+    pub(crate) fn with_lists<T>(&self, read: impl FnOnce(&[u8], &[u8]) -> T) -> T {
+        let texts = self.texts.lock();
+        let list = |key: TextKey| {
+            texts
+                .get(key.index())
+                .map_or(&[][..], |text| text.as_slice())
+        };
+        read(list(TextKey::WanIf), list(TextKey::LanIf))
+    }
+
     /// Changes a text. The caller sees to it that it was checked, and that no two writers meet.
     pub(super) fn set_text(&self, key: TextKey, mut text: KVec<u8>) {
         match key {
@@ -102,16 +114,20 @@ impl Settings {
     }
 
     /// What `shortRttBypass`, or else `lanSegment` or `lanSegmentV6`, says about connections with
-    /// `peer`: accelerate in any case, never accelerate, or nothing.
+    /// `peer`, if anything.
     ///
-    /// Context: any, takes no lock. While a list is being replaced the answer is "never", to be
-    /// asked again with the next packet.
-    pub(crate) fn rule_for(&self, peer: Addr) -> Option<bool> {
+    /// Context: any, takes no lock. While a list is being replaced there is no answer; to be asked
+    /// again with the next packet.
+    pub(crate) fn rule_for(&self, peer: Addr) -> Result<Option<Listed>, Changing> {
         let lan = match peer.family {
             Family::V4 => &self.lan_v4,
             Family::V6 => &self.lan_v6,
         };
-        self.bypass.decide(peer).or_else(|| lan.decide(peer))
+        let by = |list| move |accelerate| Listed { list, accelerate };
+        if let Some(found) = self.bypass.decide(peer)?.map(by(List::Bypass)) {
+            return Ok(Some(found));
+        }
+        Ok(lan.decide(peer)?.map(by(List::Segment)))
     }
 }
 

@@ -81,12 +81,6 @@ impl<T: Send + Sync + 'static> Table<T> {
         result
     }
 
-    /// Number of flows.
-    pub(crate) fn len(&self) -> u32 {
-        // SAFETY: Initialised by `new`.
-        unsafe { c::appex_flows_count(self.table.get()) }
-    }
-
     /// Removes the flows for which `keep` says no. A flow may be asked about
     /// twice, or missed while the table grows. Context: process.
     pub(crate) fn retain<F: FnMut(&Key, &T) -> bool>(&self, keep: F) {
@@ -124,6 +118,11 @@ impl<T: Send + Sync + 'static> Table<T> {
         };
     }
 
+    /// The table, for [`Cursor`].
+    fn as_ptr(&self) -> *mut c::rhashtable {
+        self.table.get()
+    }
+
     fn remove(&self, node: *mut c::appex_flow_node) {
         // SAFETY: `node` was met in the table under RCU. Only who removes it frees it, after the
         // present readers are done.
@@ -132,6 +131,103 @@ impl<T: Send + Sync + 'static> Table<T> {
                 c::appex_flows_free_later(node, Some(free_rcu::<T>));
             }
         }
+    }
+}
+
+/// A walk that may pause anywhere.
+///
+/// # Invariants
+///
+/// The C cursor was opened on a `Table<T>` that outlives it.
+#[repr(transparent)]
+pub(in crate::sys) struct Cursor<T: Send + Sync + 'static> {
+    raw: c::appex_flows_cursor,
+    _value: PhantomData<T>,
+}
+
+impl<T: Send + Sync + 'static> Cursor<T> {
+    /// Begins a walk; `file` is kept for who finds only the cursor.
+    ///
+    /// # Safety
+    ///
+    /// `this` has room for a cursor, which must be closed before the table goes.
+    pub(in crate::sys) unsafe fn open(this: *mut Self, table: &Table<T>, file: *const ffi::c_void) {
+        // SAFETY: Promised by the caller; the table is initialised.
+        unsafe {
+            (*this).raw.file = file;
+            c::appex_flows_cursor_open(&raw mut (*this).raw, table.as_ptr());
+        }
+    }
+
+    /// Ends the walk. Not between start and stop.
+    pub(in crate::sys) fn close(&mut self) {
+        // SAFETY: Open by the type invariant.
+        unsafe { c::appex_flows_cursor_close(&mut self.raw) }
+    }
+
+    /// What was given to [`Cursor::open`].
+    pub(in crate::sys) fn file(&self) -> *const ffi::c_void {
+        self.raw.file
+    }
+
+    /// Goes on where it stopped, or from the start of the table. Holds the RCU read lock until the stop.
+    pub(in crate::sys) fn start(&mut self, anew: bool) {
+        // SAFETY: Open by the type invariant.
+        unsafe { c::appex_flows_cursor_start(&mut self.raw, anew) }
+    }
+
+    /// Interrupts the walk, after a start.
+    pub(in crate::sys) fn stop(&mut self) {
+        // SAFETY: Open by the type invariant, and started.
+        unsafe { c::appex_flows_cursor_stop(&mut self.raw) }
+    }
+
+    /// The entry for which `wanted` says yes: the present one or, if `advance`, one after it. Gives
+    /// others the CPU now and then; null at the end, and if the reader is to be killed. To be called
+    /// between start and stop.
+    pub(in crate::sys) fn find(
+        &mut self,
+        advance: bool,
+        wanted: impl Fn(&Key, &T) -> bool,
+    ) -> *mut c::appex_flow_node {
+        /// Entries between two pauses: some ten microseconds of work.
+        const BATCH: u32 = 256;
+        let mut left = BATCH;
+        // SAFETY: Open by the type invariant, and started.
+        let mut node = unsafe {
+            match advance {
+                true => c::appex_flows_cursor_next(&mut self.raw),
+                false => c::appex_flows_cursor_peek(&mut self.raw),
+            }
+        };
+        // SAFETY: A node that the walk gave stays valid until the stop or the next pause.
+        while !node.is_null() && !unsafe { Self::visit(node, &wanted) } {
+            left = left.saturating_sub(1);
+            if left == 0 {
+                left = BATCH;
+                // SAFETY: As above.
+                if !unsafe { c::appex_flows_cursor_pause(&mut self.raw) } {
+                    return ptr::null_mut();
+                }
+            }
+            // SAFETY: As above.
+            node = unsafe { c::appex_flows_cursor_next(&mut self.raw) };
+        }
+        node
+    }
+
+    /// Calls `visit` for an entry.
+    ///
+    /// # Safety
+    ///
+    /// The walk gave `node`, and neither stop nor pause came since.
+    pub(in crate::sys) unsafe fn visit<R>(
+        node: *mut c::appex_flow_node,
+        visit: impl FnOnce(&Key, &T) -> R,
+    ) -> R {
+        // SAFETY: Promised by the caller; key and value as in `Table::find`.
+        let (key, value) = unsafe { (&(*node).key, &(*node.cast::<Entry<T>>()).value) };
+        visit(key, value)
     }
 }
 

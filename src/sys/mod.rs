@@ -13,6 +13,7 @@ pub(crate) mod barrier;
 pub(crate) mod compat;
 pub(crate) mod flow_table;
 pub(crate) mod layout;
+mod listing;
 pub(crate) mod net_device;
 pub(crate) mod netfilter;
 pub(crate) mod percpu;

@@ -5,6 +5,7 @@
 //! C header: `include/linux/netdevice.h`.
 
 use super::bindings as c;
+use super::published::ReadSide;
 use core::marker::PhantomData;
 use core::pin::Pin;
 use kernel::error::to_result;
@@ -23,7 +24,13 @@ pub(crate) struct Device<'a> {
     _call: PhantomData<&'a c::net_device>,
 }
 
-impl Device<'_> {
+impl<'a> Device<'a> {
+    /// The interface of the initial namespace with this index. Context: RCU.
+    pub(crate) fn by_index(_guard: &'a impl ReadSide, index: u32) -> Option<Self> {
+        // SAFETY: The read side is held for `'a`, and keeps the interface as long.
+        unsafe { Self::from_raw(c::appex_dev_by_index(index).cast_mut()) }
+    }
+
     /// # Safety
     ///
     /// A non-null `dev` must stay valid for the returned lifetime.

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Netfilter hooks of the initial network namespace.
+//! Netfilter hooks: all of them in the initial network namespace, LOCAL_OUT in the others, too.
 //!
 //! C header: `include/linux/netfilter.h`.
 //!
-//! Every hook here lets every packet pass: it looks, counts, takes over sockets
-//! and may send a copy; it never drops, queues or steals.
+//! A hook looks, counts, takes over sockets and may send a copy. It lets every
+//! packet pass but the first ones of connections that are to be refused; it never
+//! queues or steals.
 
 use super::bindings as c;
 use super::net_device::Device;
@@ -36,6 +37,56 @@ pub(crate) struct Priorities {
     pub(crate) rx_v6: i32,
     /// IPv6 POST_ROUTING.
     pub(crate) tx_v6: i32,
+}
+
+/// What becomes of a packet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Verdict {
+    /// It goes on.
+    Pass,
+    /// It is dropped. A local sender is told "connection refused".
+    Refuse,
+}
+
+impl Verdict {
+    fn to_raw(self) -> ffi::c_uint {
+        match self {
+            Verdict::Pass => c::NF_ACCEPT,
+            // As the macro NF_DROP_ERR() does it: the error in the upper half.
+            Verdict::Refuse => (c::ECONNREFUSED << 16) | c::NF_DROP,
+        }
+    }
+}
+
+/// A packet met in PRE_ROUTING or POST_ROUTING.
+///
+/// # Invariants
+///
+/// `packet` is in one of these hooks, with BH off, and of the family `v6` says.
+pub(crate) struct Routed<'a> {
+    packet: Packet<'a>,
+    v6: bool,
+}
+
+impl<'a> Routed<'a> {
+    /// The packet.
+    pub(crate) fn packet(&self) -> &Packet<'a> {
+        &self.packet
+    }
+
+    /// Sends `bytes`, a packet from the network header on, to where this one came from.
+    /// False if that was not possible, or this one is from here.
+    pub(crate) fn send_reply(&self, bytes: &[u8]) -> bool {
+        let header = match self.v6 {
+            true => 40,
+            false => 20,
+        };
+        if bytes.len() < header || !self.packet.was_received() {
+            return false;
+        }
+        // SAFETY: In such a hook, and of this family, by the type invariant; the header is complete.
+        unsafe { self.packet.send_reply(bytes, self.v6) }
+    }
 }
 
 /// A packet of a local socket on its way out, before any other hook.
@@ -102,22 +153,36 @@ pub(crate) trait Hooks: Sync + 'static {
     /// A packet of a local socket that will leave by `out`.
     fn local_out(&self, family: Family, out: &Device<'_>, sending: &mut LocalOut<'_>);
 
+    /// A packet of a local socket of another namespace, before any other hook.
+    fn guest_out(&self, family: Family, sending: &mut LocalOut<'_>);
+
+    /// A packet that is forwarded to `out`, before its addresses are translated.
+    fn forward(&self, family: Family, out: &Device<'_>, packet: &Packet<'_>);
+
     /// A packet that leaves by `out`, local or forwarded.
-    fn post_routing(&self, family: Family, out: &Device<'_>, packet: &Packet<'_>);
+    fn post_routing(&self, family: Family, out: &Device<'_>, packet: &Routed<'_>) -> Verdict;
 
     /// A packet that came in by `dev`.
-    fn pre_routing(&self, family: Family, dev: &Device<'_>, packet: &Packet<'_>);
+    fn pre_routing(&self, family: Family, dev: &Device<'_>, packet: &Routed<'_>) -> Verdict;
 }
 
-const HOOKS: usize = 6;
+/// Whether there are other network namespaces whose packets are met.
+pub(crate) fn has_guests() -> bool {
+    // SAFETY: No requirement.
+    unsafe { c::appex_nets_exist() }
+}
+
+const HOOKS: usize = 8;
+const GUEST_HOOKS: usize = 2;
 
 /// Registered hooks; unregistered, with all callbacks done, when dropped.
 ///
 /// # Invariants
 ///
-/// `ops` is registered and does not move.
+/// `ops` is registered in the initial namespace, `guests` in the others; neither moves.
 pub(crate) struct Registration {
     ops: Pin<KBox<[c::nf_hook_ops; HOOKS]>>,
+    _guests: Pin<KBox<[c::nf_hook_ops; GUEST_HOOKS]>>,
 }
 
 // SAFETY: The ops are only touched by registering and unregistering.
@@ -142,6 +207,7 @@ impl Registration {
         let local_out = c::nf_inet_hooks_NF_INET_LOCAL_OUT;
         let post = c::nf_inet_hooks_NF_INET_POST_ROUTING;
         let pre = c::nf_inet_hooks_NF_INET_PRE_ROUTING;
+        let forward = c::nf_inet_hooks_NF_INET_FORWARD;
         // Sockets may only be touched before any rule could queue the packet
         // to user space and so break "sent under the lock": always first.
         let first = i32::MIN;
@@ -153,14 +219,36 @@ impl Registration {
             op(v6, post, p.tx_v6, Some(post_routing_hook::<H, true>)),
             op(v4, pre, p.rx_v4, Some(pre_routing_hook::<H, false>)),
             op(v6, pre, p.rx_v6, Some(pre_routing_hook::<H, true>)),
+            // Behind the rules that filter: what they drop does not leave.
+            op(v4, forward, i32::MAX, Some(forward_hook::<H, false>)),
+            op(v6, forward, i32::MAX, Some(forward_hook::<H, true>)),
+        ];
+        let guests = [
+            op(v4, local_out, first, Some(guest_out_hook::<H, false>)),
+            op(v6, local_out, first, Some(guest_out_hook::<H, true>)),
         ];
         let ops = KBox::pin(ops, GFP_KERNEL)?;
+        let guests = KBox::pin(guests, GFP_KERNEL)?;
         // SAFETY: The array stays where it is until it is unregistered in `drop`.
         to_result(unsafe {
             c::nf_register_net_hooks(&raw mut c::init_net, ops.as_ptr(), HOOKS as u32)
         })?;
+        // SAFETY: As above; there is one registration at a time, the module's.
+        let others =
+            to_result(unsafe { c::appex_nets_register(guests.as_ptr(), GUEST_HOOKS as u32) });
+        if let Err(error) = others {
+            // SAFETY: Just registered; callbacks may run until a grace period is over.
+            unsafe {
+                c::nf_unregister_net_hooks(&raw mut c::init_net, ops.as_ptr(), HOOKS as u32);
+                c::synchronize_rcu();
+            }
+            return Err(error);
+        }
         // INVARIANT: Just registered, pinned.
-        Ok(Registration { ops })
+        Ok(Registration {
+            ops,
+            _guests: guests,
+        })
     }
 }
 
@@ -169,6 +257,7 @@ impl Drop for Registration {
         // SAFETY: Registered by the type invariant. Callbacks may still run after unregistering,
         // until a grace period is over.
         unsafe {
+            c::appex_nets_unregister();
             c::nf_unregister_net_hooks(&raw mut c::init_net, self.ops.as_ptr(), HOOKS as u32);
             c::synchronize_rcu();
         }
@@ -204,6 +293,41 @@ unsafe extern "C" fn local_out_hook<H: Hooks, const V6: bool>(
 
 /// # Safety
 ///
+/// As [`local_out_hook`], of another network namespace.
+unsafe extern "C" fn guest_out_hook<H: Hooks, const V6: bool>(
+    target: *mut ffi::c_void,
+    skb: *mut c::sk_buff,
+    _state: *const c::nf_hook_state,
+) -> ffi::c_uint {
+    // SAFETY: As above. That the namespace is another one changes nothing: the packet is sent under its
+    // own socket's lock there, too.
+    unsafe {
+        let packet = Packet::from_raw(skb);
+        // INVARIANT: As above.
+        (*target.cast::<H>()).guest_out(family(V6), &mut LocalOut { packet, v6: V6 });
+    }
+    c::NF_ACCEPT
+}
+
+/// # Safety
+///
+/// As [`local_out_hook`].
+unsafe extern "C" fn forward_hook<H: Hooks, const V6: bool>(
+    target: *mut ffi::c_void,
+    skb: *mut c::sk_buff,
+    state: *const c::nf_hook_state,
+) -> ffi::c_uint {
+    // SAFETY: As above.
+    unsafe {
+        if let Some(out) = Device::from_raw((*state).out) {
+            (*target.cast::<H>()).forward(family(V6), &out, &Packet::from_raw(skb));
+        }
+    }
+    c::NF_ACCEPT
+}
+
+/// # Safety
+///
 /// As [`local_out_hook`].
 unsafe extern "C" fn post_routing_hook<H: Hooks, const V6: bool>(
     target: *mut ffi::c_void,
@@ -212,11 +336,15 @@ unsafe extern "C" fn post_routing_hook<H: Hooks, const V6: bool>(
 ) -> ffi::c_uint {
     // SAFETY: As above.
     unsafe {
-        if let Some(out) = Device::from_raw((*state).out) {
-            (*target.cast::<H>()).post_routing(family(V6), &out, &Packet::from_raw(skb));
-        }
+        let Some(out) = Device::from_raw((*state).out) else {
+            return c::NF_ACCEPT;
+        };
+        let packet = Packet::from_raw(skb);
+        // INVARIANT: This hook is registered in POST_ROUTING.
+        let routed = Routed { packet, v6: V6 };
+        let verdict = (*target.cast::<H>()).post_routing(family(V6), &out, &routed);
+        verdict.to_raw()
     }
-    c::NF_ACCEPT
 }
 
 /// # Safety
@@ -229,9 +357,13 @@ unsafe extern "C" fn pre_routing_hook<H: Hooks, const V6: bool>(
 ) -> ffi::c_uint {
     // SAFETY: As above.
     unsafe {
-        if let Some(dev) = Device::from_raw((*state).in_) {
-            (*target.cast::<H>()).pre_routing(family(V6), &dev, &Packet::from_raw(skb));
-        }
+        let Some(dev) = Device::from_raw((*state).in_) else {
+            return c::NF_ACCEPT;
+        };
+        let packet = Packet::from_raw(skb);
+        // INVARIANT: This hook is registered in PRE_ROUTING.
+        let routed = Routed { packet, v6: V6 };
+        let verdict = (*target.cast::<H>()).pre_routing(family(V6), &dev, &routed);
+        verdict.to_raw()
     }
-    c::NF_ACCEPT
 }

@@ -9,6 +9,8 @@
 //! are still open then answer `EIO`.
 
 use super::bindings as c;
+use super::flow_table::{Key, Table};
+use super::listing;
 use core::mem::offset_of;
 use core::ptr;
 use kernel::ffi;
@@ -20,8 +22,21 @@ pub(crate) const MAX_WRITE: usize = 4096;
 
 /// The files of a directory.
 pub(crate) trait File: Send + Sync + 'static {
-    /// Prints the whole content. May be called again with a larger buffer.
+    /// What the tables hold that files list.
+    type Item: Send + Sync + 'static;
+
+    /// Prints the whole content or, for a listing, what comes before the first entry. May be called
+    /// again with a larger buffer. Context for a listing: RCU, must not sleep.
     fn show(&self, m: &SeqFile) -> Result;
+
+    /// The table that the file lists, if it is a listing; always the same answer.
+    fn table(&self) -> Option<&Table<Self::Item>>;
+
+    /// Whether a listing shows an entry. Context: RCU, must not sleep.
+    fn wants(&self, key: &Key, item: &Self::Item) -> bool;
+
+    /// Prints an entry of a listing. Context: RCU, must not sleep.
+    fn show_item(&self, m: &SeqFile, key: &Key, item: &Self::Item) -> Result;
 
     /// Takes one write, at most [`MAX_WRITE`] bytes, from a caller that has
     /// CAP_NET_ADMIN in the initial user namespace.
@@ -74,6 +89,10 @@ impl<F: File> Dir<F> {
         self.files.reserve(1, GFP_KERNEL)?;
         let file = KBox::new(file, GFP_KERNEL)?;
         let data = ptr::from_ref::<F>(&file).cast_mut().cast::<ffi::c_void>();
+        let operations = match file.table() {
+            Some(_) => Operations::<F>::LISTING,
+            None => Operations::<F>::OPS,
+        };
         // SAFETY: `data` is an `F` that outlives the entry by the type invariant; the operations
         // are those for `F`.
         let entry = unsafe {
@@ -81,7 +100,7 @@ impl<F: File> Dir<F> {
                 name.as_char_ptr().cast(),
                 mode,
                 self.entry,
-                Operations::<F>::OPS,
+                operations,
                 data,
             )
         };
@@ -110,6 +129,16 @@ impl<F: File> Operations<F> {
         proc_read: Some(c::seq_read),
         proc_lseek: Some(c::seq_lseek),
         proc_release: Some(c::single_release),
+        proc_write: Some(Self::write),
+        // SAFETY: All-zero means: no further operation.
+        ..unsafe { core::mem::zeroed() }
+    };
+
+    const LISTING: &'static c::proc_ops = &c::proc_ops {
+        proc_open: Some(listing::Operations::<F>::open),
+        proc_read: Some(c::seq_read),
+        proc_lseek: Some(c::seq_lseek),
+        proc_release: Some(listing::Operations::<F>::release),
         proc_write: Some(Self::write),
         // SAFETY: All-zero means: no further operation.
         ..unsafe { core::mem::zeroed() }

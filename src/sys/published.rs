@@ -6,7 +6,7 @@ use super::bindings as c;
 use core::marker::PhantomData;
 use core::ptr;
 use kernel::prelude::*;
-use kernel::sync::atomic::{Acquire, Atomic, Relaxed, Release};
+use kernel::sync::atomic::{Acquire, Atomic, Full, Relaxed, Release};
 use kernel::sync::{rcu, Arc, ArcBorrow};
 
 /// What proves that an RCU read side is held.
@@ -90,6 +90,56 @@ impl<T: Send + Sync + 'static> Drop for Publication<T> {
         // SAFETY: Process context: publications are dropped by module exit.
         unsafe { c::synchronize_rcu() };
         // SAFETY: From `Arc::into_raw` in `publish`, taken back once, after all readers.
+        drop(unsafe { Arc::from_raw(raw) });
+    }
+}
+
+/// A value that is always there and is replaced as a whole; readers are kept from losing it by RCU.
+///
+/// # Invariants
+///
+/// `value` is what `Arc::into_raw` gave for a reference that this owns; it is dropped a grace period after another took its place.
+pub(crate) struct Replaceable<T: Send + Sync + 'static> {
+    value: Atomic<usize>,
+    _value: PhantomData<Arc<T>>,
+}
+
+impl<T: Send + Sync + 'static> Replaceable<T> {
+    /// Starts with `value`.
+    pub(crate) fn new(value: Arc<T>) -> Self {
+        // INVARIANT: The reference is ours now.
+        Replaceable {
+            value: Atomic::new(Arc::into_raw(value).expose_provenance()),
+            _value: PhantomData,
+        }
+    }
+
+    /// The value, for as long as the RCU read side lasts. Context: any.
+    pub(crate) fn get<'g>(&'g self, _guard: &'g impl ReadSide) -> &'g T {
+        // ORDERING: Pairs with the exchange in `replace`: who sees the address sees the value.
+        let raw = ptr::with_exposed_provenance::<T>(self.value.load(Acquire));
+        // SAFETY: Never null, and alive for this read side, by the type invariant.
+        unsafe { &*raw }
+    }
+
+    /// Replaces the value, and drops the old one when nobody reads it any more.
+    ///
+    /// Context: process, sleeps, not in an RCU read side.
+    pub(crate) fn replace(&self, value: Arc<T>) {
+        // INVARIANT: The reference is ours now; the old one is dropped below, after a grace period.
+        let new = Arc::into_raw(value).expose_provenance();
+        let old = ptr::with_exposed_provenance::<T>(self.value.xchg(new, Full));
+        // SAFETY: Process context, promised by the caller.
+        unsafe { c::synchronize_rcu() };
+        // SAFETY: From `Arc::into_raw` by the type invariant, and taken out once, by this exchange.
+        drop(unsafe { Arc::from_raw(old) });
+    }
+}
+
+impl<T: Send + Sync + 'static> Drop for Replaceable<T> {
+    fn drop(&mut self) {
+        let raw = ptr::with_exposed_provenance::<T>(self.value.load(Relaxed));
+        // SAFETY: From `Arc::into_raw` by the type invariant; a reader would borrow `self`.
         drop(unsafe { Arc::from_raw(raw) });
     }
 }

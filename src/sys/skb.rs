@@ -108,6 +108,19 @@ impl<'a> Packet<'a> {
         unsafe { c::appex_skb_send_copy(self.skb, v6) }
     }
 
+    /// Sends a packet of our own, at most a few headers, to where this one came from. False if
+    /// there is no memory or no way.
+    ///
+    /// # Safety
+    ///
+    /// The packet must be met in a hook behind its device, with BH off; `bytes` must begin with a
+    /// complete network header of the family `v6` says.
+    pub(in crate::sys) unsafe fn send_reply(&self, bytes: &[u8], v6: bool) -> bool {
+        let len = u32::try_from(bytes.len()).unwrap_or(0);
+        // SAFETY: Valid by the type invariant; `len` bytes are read. The rest the caller promises.
+        unsafe { c::appex_skb_send_reply(self.skb, bytes.as_ptr().cast(), len, v6) }
+    }
+
     /// Has a SYN-ACK repeated after `ms` if no answer comes, instead of a
     /// second.
     ///

@@ -29,3 +29,9 @@ pub(crate) fn hz() -> u32 {
     // SAFETY: No requirement.
     unsafe { c::appex_hz() }
 }
+
+/// Minutes on a clock that wraps in 45 days.
+pub(crate) fn minute() -> u16 {
+    // CAST: it shall wrap.
+    (now_ms() / 60_000) as u16
+}

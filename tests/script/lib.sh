@@ -116,7 +116,7 @@ with_parts() {
 	STATUS=0
 	# shellcheck disable=SC2016 # for the inner shell
 	SELF=$LOT bash -c 'set -euo pipefail
-		for part in common keys check config offload shape device engine system report stats try compare commands; do
+		for part in common keys check config offload shape device engine rules system report stats top try compare commands; do
 			. "$APPEX_ROOT/bin/lib/$part.sh"
 		done
 		eval "$1"' with_parts "$1" >"$T/out" 2>"$T/err" || STATUS=$?
@@ -129,4 +129,9 @@ untouched() {
 	absent "$RECORD"
 	absent "$APPEX_ROOT/etc/.runconfig"
 	absent "$APPEX_PROC"
+}
+
+# on_terminal COMMAND: its output when it writes to a terminal.
+on_terminal() {
+	TERM=xterm script -qec "$1" /dev/null </dev/null | tr -d '\r'
 }

@@ -2,7 +2,7 @@
 
 //! The settings that are consulted for packets.
 
-use super::{unpack, Key};
+use super::{unpack, Key, FLAG_SHORT_RTT};
 use crate::model::units::Family;
 
 /// Which packets are looked at: read for each of them. Most need no more settings than these.
@@ -53,6 +53,8 @@ pub struct Hot {
     pub initial_cwnd_lan: u32,
     /// How long a SYN or SYN-ACK waits for its answer, milliseconds; 0 leaves it to the kernel or the path's memory.
     pub syn_retran_ms: u32,
+    /// Subnets with a shorter round trip are left alone, milliseconds; 0 is none.
+    pub short_rtt_ms: u16,
     /// The ends of responses are sent twice on paths that lose.
     pub copies: bool,
     /// How many flows there may be.
@@ -77,12 +79,17 @@ impl Hot {
         let small = |key| get(key) as u32;
         let on = |key| get(key) != 0;
         let (sessions, accelerated) = unpack(get(Key::Engine));
+        let short_rtt_ms = match get(Key::TcpFlags) & FLAG_SHORT_RTT {
+            0 => 0,
+            _ => u16::try_from(get(Key::ShortRttMs)).unwrap_or(u16::MAX),
+        };
         Self {
             tcp_acc: on(Key::TcpAccEnable),
             subnet_acc: on(Key::SubnetAccEnable),
             initial_cwnd_wan: small(Key::InitialCwndWan),
             initial_cwnd_lan: small(Key::InitialCwndLan),
             syn_retran_ms: small(Key::SynRetranMs),
+            short_rtt_ms,
             copies: on(Key::TrackRandomLoss) && !on(Key::ConservMode),
             limits: SessionLimits {
                 sessions,
@@ -92,3 +99,16 @@ impl Hot {
         }
     }
 }
+
+/// The largest window to offer, bytes, that `maxAdvWinWan` or `maxAdvWinLan` means: a number of [`WINDOW_UNIT`]s. `None` without a
+/// limit.
+pub fn window_limit(units: u64) -> Option<u32> {
+    // TCP counts windows in positive `int`s.
+    let most = u64::from(u32::MAX >> 1);
+    let bytes = units.saturating_mul(WINDOW_UNIT).min(most);
+    u32::try_from(bytes).ok().filter(|&bytes| bytes != 0)
+}
+
+/// 64 KiB, the largest window of TCP without scaling. The unit of the original is not published. Its scripts write 60 for LAN peers
+/// always: taken for packets (87 kB) that would slow down every fast LAN; so taken it is 3.75 MiB, enough for 10 Gbit/s at 3 ms.
+const WINDOW_UNIT: u64 = 65_536;

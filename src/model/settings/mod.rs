@@ -25,12 +25,12 @@ mod reject;
 
 pub use cmd::{lines, parse_line, CMD_LINE_FORM};
 pub use format::{format, FileLine};
-pub use hot::{Hot, Scope, SessionLimits};
-pub use net::{bypass_rules, lan_rules, lan_rules_v6, Net, Rule, RULES_MAX};
+pub use hot::{window_limit, Hot, Scope, SessionLimits};
+pub use net::{bypass_rules, lan_rules, lan_rules_v6, parse_net, Net, Rule, RULES_MAX};
 pub use parse::{parse, Parsed};
 pub use registry::{
     cmd_specs, defaults, file_specs, lookup_cmd, lookup_file, specs, Key, TextKey,
-    FLAG_HIGH_CONSERV, SCALARS, TEXTS,
+    FLAG_HIGH_CONSERV, FLAG_SHORT_RTT, SCALARS, TEXTS,
 };
 pub use reject::{LogLine, Reject, Why};
 

@@ -111,7 +111,7 @@ pub fn lan_rules_v6(text: &[u8]) -> impl Iterator<Item = Rule> + '_ {
 /// A network is not accelerated, unless the word `acc` stands somewhere before it; the word `noacc`
 /// ends that again.
 pub fn bypass_rules(text: &[u8]) -> impl Iterator<Item = Rule> + '_ {
-    rules(text, b"acc", b"noacc", any_net)
+    rules(text, b"acc", b"noacc", parse_net)
 }
 
 fn rules<'a>(
@@ -141,7 +141,7 @@ pub(super) fn check_lan_segments(text: &[u8]) -> Result<(), Why> {
 /// Checks that every word of `text` is an entry or a switch of `shortRttBypass`.
 pub(super) fn check_bypass(text: &[u8]) -> Result<(), Why> {
     check(text, |word| {
-        matches!(word, b"acc" | b"noacc") || any_net(word).is_some()
+        matches!(word, b"acc" | b"noacc") || parse_net(word).is_some()
     })
 }
 
@@ -218,7 +218,7 @@ fn v6_net(word: &[u8]) -> Option<Net> {
 }
 
 /// An IPv4 or IPv6 address in its usual notation, with or without a length.
-fn any_net(word: &[u8]) -> Option<Net> {
+pub fn parse_net(word: &[u8]) -> Option<Net> {
     if word.contains(&b':') {
         Net::parse(word, v6_addr, Some(128))
     } else {

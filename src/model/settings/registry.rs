@@ -53,6 +53,9 @@ macro_rules! scalars {
 /// Bit of `tcpFlags` that makes the conservative mode a strong one (configuration key `highcsv`).
 pub const FLAG_HIGH_CONSERV: u64 = 0x4000;
 
+/// Bit of `tcpFlags` that switches `shortRttMS` on.
+pub const FLAG_SHORT_RTT: u64 = 0x800;
+
 scalars! {
     // Files of their own.
     TcpAccEnable = File "tcpAccEnable", Kind::Bool, 1, Active,
@@ -111,17 +114,17 @@ scalars! {
         "largest congestion window towards WAN peers, in packets; 0 is no cap";
     InitialCwndLan = Cmd "initialCwndLan", INITIAL_CWND, 1024, Active,
         "first congestion window towards LAN peers, in packets";
-    MaxAdvWinWan = Cmd "maxAdvWinWan", WINDOW, 0, Stored,
-        "largest advertised window towards WAN peers, in packets; 0 is no cap";
-    MaxAdvWinLan = Cmd "maxAdvWinLan", WINDOW, 60, Stored,
-        "largest advertised window towards LAN peers, in packets; 0 is no cap";
+    MaxAdvWinWan = Cmd "maxAdvWinWan", WINDOW, 0, Active,
+        "largest advertised window towards accelerated WAN peers, in units of 64 KiB; 0 is no cap";
+    MaxAdvWinLan = Cmd "maxAdvWinLan", WINDOW, 60, Active,
+        "the same towards accelerated LAN peers";
     MaxTxEffectiveMs = Cmd "maxTxEffectiveMS", uint(0, u32::MAX as u64), 0, Active,
         "how long maximum transmit mode lasts in a connection, in ms; 0 is to its end";
     MaxTxMinSsThresh = Cmd "maxTxMinSsThresh", WINDOW, 1_048_575, Active,
         "lowest slow-start threshold in maximum transmit mode, in packets";
     MaxAccFlowTxKbps = Cmd "maxAccFlowTxKbps", KBPS, 0, Active,
         "rate limit of one accelerated connection in kbit/s; 0 is none";
-    BypassOverFlows = Cmd "bypassOverFlows", Kind::Bool, 1, Stored,
+    BypassOverFlows = Cmd "bypassOverFlows", Kind::Bool, 1, Active,
         "over the session limit: 1 passes new connections untouched, 0 refuses them";
     L2wQLimit = Cmd "l2wQLimit", Kind::Pair { min: 0, max: u32::MAX }, pack(256, 2048), Active,
         "LAN to WAN queue limit in packets, of each queue of the shaper: buffer pool full, buffer pool idle";
@@ -158,7 +161,7 @@ scalars! {
     TxCongestObey = Cmd "txCongestObey", Kind::Bool, 1, Stored,
         "1 obeys local transmit congestion; always so here";
     TcpFlags = Cmd "tcpFlags", Kind::Hex { max: u32::MAX }, 0, Active,
-        "bit mask: 0x4000 strong conservative mode (highcsv), if conservMode is 1; 0x800 short-RTT bypass, without effect";
+        "bit mask: 0x4000 strong conservative mode (highcsv), if conservMode is 1; 0x800 switches shortRttMS on";
     TaskSchedDelay = Cmd "taskSchedDelay", Kind::Pair { min: 0, max: 1_000_000 }, pack(100, 100),
         Stored, "task scheduling delays of the original";
     FlowShortTimeout = Cmd "flowShortTimeout", uint(100, 86_400_000), 30_000, Active,
@@ -169,8 +172,8 @@ scalars! {
         "1 handles IPv4 only";
     Ipv6Only = Cmd "ipv6Only", Kind::Bool, 0, Active,
         "1 handles IPv6 only; with ipv4Only=1 too, nothing is handled";
-    ShortRttMs = Cmd "shortRttMS", uint(0, 60_000), 0, Stored,
-        "a subnet with a peer nearer than this, in ms, is not accelerated from then on; 0 is off";
+    ShortRttMs = Cmd "shortRttMS", uint(0, 60_000), 0, Active,
+        "a subnet (/24, /64) with a peer nearer than this, in ms, is not accelerated from then on; 0, or 0x800 missing in tcpFlags, is off";
     SynRetranMs = Cmd "synRetranMS", TIMER_MS, 0, Active,
         "wait before a SYN or SYN-ACK is sent again, in ms; 0 follows the path, if known";
     MpoolMaxCache = Cmd "mpoolMaxCache", uint(0, 1 << 40), 245_600_000, Stored,
@@ -211,8 +214,8 @@ macro_rules! texts {
 texts! {
     WanIf = File "wanIf", Kind::Interfaces, Active,
         "WAN interfaces: names and patterns; write +name, -name, a whole list, or nothing to detach all";
-    LanIf = File "lanIf", Kind::Interfaces, Stored,
-        "LAN interfaces, written like wanIf";
+    LanIf = File "lanIf", Kind::Interfaces, Active,
+        "LAN interfaces, written like wanIf: never attached, whatever wanIf says";
     LanSegment = Cmd "lanSegment", Kind::LanSegments, Active,
         "IPv4 networks on the LAN side, which are not accelerated";
     LanSegmentV6 = Cmd "lanSegmentV6", Kind::LanSegmentsV6, Active,
@@ -240,9 +243,19 @@ const fn special(name: &'static str, writable: bool, doc: &'static str) -> Spec 
     }
 }
 
-static SPECIAL_SPECS: [Spec; 7] = [
+static SPECIAL_SPECS: [Spec; 9] = [
     special("cmd", true, "the settings that have no file of their own"),
     special("stats", false, "counters, one NAME = NUMBER a line"),
+    special(
+        "flows",
+        true,
+        "one line a flow of this engine; write a filter",
+    ),
+    special(
+        "rules",
+        true,
+        "rules by peer, port and control group, of all engines; write +RULE, -RULE, or a whole list",
+    ),
     special("version", false, "version of the module"),
     special("engine", false, "number of this engine, and of all engines"),
     special("hz", false, "timer ticks per second of the kernel"),

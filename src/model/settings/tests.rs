@@ -12,6 +12,9 @@ mod values;
 const FILES: &[&str] = &[
     "wanIf",
     "lanIf",
+    // Of this product.
+    "flows",
+    "rules",
     "tcpAccEnable",
     "trackRandomLoss",
     "advAccEnable",

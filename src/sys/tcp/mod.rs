@@ -11,12 +11,15 @@
 
 mod control;
 mod ops;
+mod receive;
 mod registration;
 mod review;
 mod socket;
+mod view;
 
 pub(crate) use control::Control;
 pub(crate) use ops::{Algorithm, Summary};
 pub(crate) use registration::Registration;
 pub(crate) use review::Review;
 pub(crate) use socket::{CaState, RateSample, Socket};
+pub(crate) use view::{Ends, View};

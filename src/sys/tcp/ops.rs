@@ -20,6 +20,17 @@ pub(crate) struct Summary {
     pub(crate) pacing_gain_q8: u32,
     /// Window over bandwidth-delay product, times 256.
     pub(crate) cwnd_gain_q8: u32,
+    /// Queueing delay, microseconds. This and what follows is not for `ss`.
+    pub(crate) queue_us: u32,
+    /// Random loss, 1/65536.
+    pub(crate) loss_q16: u32,
+    /// A number of the algorithm's own for what it is doing.
+    pub(crate) phase: u8,
+    /// A number of the algorithm's own for how it was told to do it.
+    pub(crate) mode: u8,
+    /// Not zero for a socket that was adopted, zero for one configured by name. No `bool`: a reader
+    /// without the lock may find anything here.
+    pub(crate) adopted: u8,
 }
 
 /// One flow's congestion control.

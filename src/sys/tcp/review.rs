@@ -4,6 +4,7 @@
 
 use super::control::{Control, Record, Shard};
 use super::ops::{clear_private, private, Algorithm};
+use super::socket::Socket;
 use crate::sys::bindings as c;
 use core::mem::offset_of;
 use core::ptr;
@@ -33,11 +34,11 @@ impl<A: Algorithm> Control<A> {
     ///
     /// Context: process, sleeps; `judge` is called with BH off and must not.
     /// Sockets adopted meanwhile may be missed: stop adopting first.
-    pub(crate) fn review(&self, judge: impl FnMut(&mut A) -> Review) -> u32 {
+    pub(crate) fn review(&self, judge: impl FnMut(&mut A, &Socket<'_>) -> Review) -> u32 {
         self.walk(Busy::Skip, judge)
     }
 
-    fn walk(&self, busy: Busy, mut judge: impl FnMut(&mut A) -> Review) -> u32 {
+    fn walk(&self, busy: Busy, mut judge: impl FnMut(&mut A, &Socket<'_>) -> Review) -> u32 {
         let mut skipped = 0u32;
         if self.ready.load(Acquire) == 0 {
             return skipped;
@@ -73,7 +74,11 @@ impl<A: Algorithm> Control<A> {
     /// # Safety
     ///
     /// `sk` is a full TCP socket locked by this context.
-    unsafe fn review_one(&self, sk: *mut c::sock, judge: &mut impl FnMut(&mut A) -> Review) {
+    unsafe fn review_one(
+        &self,
+        sk: *mut c::sock,
+        judge: &mut impl FnMut(&mut A, &Socket<'_>) -> Review,
+    ) {
         if !self.uses_us(sk) {
             return;
         }
@@ -84,8 +89,10 @@ impl<A: Algorithm> Control<A> {
         }
         // SAFETY: A record lives until `release`, which needs the lock that is held; so do these
         // fields. No reference to the whole record: its list node changes under the shard's lock.
-        let keep =
-            unsafe { (*record).saved.is_none() || judge(&mut (*record).algorithm) == Review::Keep };
+        let keep = unsafe {
+            (*record).saved.is_none()
+                || judge(&mut (*record).algorithm, &Socket::from_raw(sk)) == Review::Keep
+        };
         if keep {
             return;
         }
@@ -149,12 +156,12 @@ impl<A: Algorithm> Control<A> {
     /// Context: process, sleeps.
     pub(super) fn hand_back_all(&self) {
         // First without waiting, so that a socket that somebody sits on does not keep the others.
-        self.walk(Busy::Skip, |_| Review::HandBack);
+        self.walk(Busy::Skip, |_, _| Review::HandBack);
         while self.adopted() > 0 {
             // What is not found on the lists is being destroyed by its owner this very moment.
             // SAFETY: Process context.
             unsafe { c::synchronize_rcu() };
-            self.walk(Busy::Wait, |_| Review::HandBack);
+            self.walk(Busy::Wait, |_, _| Review::HandBack);
         }
     }
 }

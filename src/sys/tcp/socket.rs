@@ -2,6 +2,7 @@
 
 //! A locked TCP socket, and the rate sample of one ACK.
 
+use super::view::cgroup_of;
 use crate::sys::bindings as c;
 use core::marker::PhantomData;
 use core::ptr;
@@ -199,16 +200,14 @@ impl<'a> Socket<'a> {
         tp!(self.reord_seen) != 0
     }
 
-    /// Tells TCP that `segments` were sent a second time, so that it expects to
-    /// hear of it; and that what looks overtaken is not, if the path is known to
-    /// keep packets `in_order`.
+    /// Tells TCP that `segments` were sent a second time, so that it expects to hear of it; and that
+    /// what looks overtaken is not, if the path is known to keep packets `in_order`.
     pub(crate) fn count_copy(&mut self, segments: u32, in_order: bool) {
         // SAFETY: A locked TCP socket by the type invariant.
         unsafe { c::appex_tcp_count_copy(self.sk, segments, in_order) }
     }
 
-    /// Has a SYN that is being sent for the first time repeated after `ms`.
-    /// Does nothing once the connection has begun.
+    /// Has a first SYN repeated after `ms`; nothing once the connection has begun.
     pub(crate) fn hasten_syn(&mut self, ms: u32) {
         // SAFETY: A locked TCP socket by the type invariant.
         unsafe { c::appex_tcp_hasten_syn(self.sk, ms) }
@@ -298,6 +297,19 @@ impl<'a> Socket<'a> {
                 ptr::write_volatile(&raw mut (*tp).mdev_max_us, us);
             }
         }
+    }
+
+    /// The local and the peer's port.
+    pub(crate) fn ports(&self) -> (u16, u16) {
+        // SAFETY: `sk` is live by the type invariant; the ports of a connection do not change.
+        let ports = unsafe { (*self.sk).__sk_common.__bindgen_anon_3.__bindgen_anon_1 };
+        (ports.skc_num, u16::from_be(ports.skc_dport))
+    }
+
+    /// Path of the control group that the socket was made in, empty if not known or too long.
+    pub(crate) fn cgroup<'b>(&self, buffer: &'b mut [u8]) -> &'b [u8] {
+        // SAFETY: `sk` is a live, full socket by the type invariant.
+        unsafe { cgroup_of(self.sk, buffer) }
     }
 
     /// Whether the congestion control in use has the given name.

@@ -2,15 +2,17 @@
 
 //! The tables of `Documentation/interface.rst`, made from the module's own table of settings.
 
+use crate::model::policy::Reason;
 use crate::model::settings::{self, Effect, Initial, Kind, Place, Slot, Spec};
 use crate::model::stats::{Event, Metric};
+use crate::seen::test_of;
 use std::fmt::Write;
 
 /// Path of the document, relative to this package.
 pub const DOCUMENT: &str = "../../Documentation/interface.rst";
 
 /// Names of the generated parts, as in their markers.
-pub const PARTS: [&str; 3] = ["files", "cmd keys", "counters"];
+pub const PARTS: [&str; 4] = ["files", "cmd keys", "counters", "reasons"];
 
 /// Marker before a generated part.
 pub fn begin(part: &str) -> String {
@@ -30,18 +32,19 @@ pub fn table(part: &str) -> String {
         "files" => settings_table(Place::File),
         "cmd keys" => settings_table(Place::Cmd),
         "counters" => counters_table(),
+        "reasons" => reasons_table(),
         _ => panic!("no part {part}"),
     }
 }
 
 fn settings_table(place: Place) -> String {
     let mut text = String::from(
-        "\n.. csv-table::\n   :header: Name, Values, Default, Obeyed, Meaning\n   :widths: auto\n\n",
+        "\n.. csv-table::\n   :header: Name, Values, Default, Obeyed, Meaning, Test\n   :widths: auto\n\n",
     );
     for spec in settings::specs().filter(|spec| spec.place == place) {
         writeln!(
             text,
-            "   \"{}\", \"{}\", \"{}\", {}, \"{}\"",
+            "   \"{}\", \"{}\", \"{}\", {}, \"{}\", \"{}\"",
             spec.name,
             values(spec),
             default(spec),
@@ -49,12 +52,22 @@ fn settings_table(place: Place) -> String {
                 Effect::Active => "yes",
                 Effect::Stored => "no",
             },
-            spec.doc
+            spec.doc,
+            test(spec)
         )
         .expect("a string takes everything");
     }
     text.push('\n');
     text
+}
+
+/// The test that sees a setting, in a cell that is never empty.
+fn test(spec: &Spec) -> &'static str {
+    match (test_of(spec.name), spec.effect) {
+        (Some(test), _) => test,
+        (None, Effect::Active) => "none yet",
+        (None, Effect::Stored) => "-",
+    }
 }
 
 fn values(spec: &Spec) -> String {
@@ -90,6 +103,17 @@ fn counters_table() -> String {
     }
     for event in Event::ALL {
         let line = format!("   \"{}\", no, \"{}\"\n", event.name(), event.doc());
+        text.push_str(&line);
+    }
+    text.push('\n');
+    text
+}
+
+fn reasons_table() -> String {
+    let mut text =
+        String::from("\n.. csv-table::\n   :header: Word, Meaning\n   :widths: auto\n\n");
+    for reason in Reason::ALL {
+        let line = format!("   \"{}\", \"{}\"\n", reason.word(), reason.doc());
         text.push_str(&line);
     }
     text.push('\n');

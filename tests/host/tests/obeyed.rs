@@ -3,11 +3,12 @@
 //! A setting is documented as obeyed exactly if the module reads it.
 
 use appex_model::model::settings::{self, Effect, Slot};
+use appex_model::seen::{test_of, SEEN, UNSEEN};
 use std::fs;
 use std::path::Path;
 
 /// Settings that the module reads in another way than by their key, and what it does then.
-const INDIRECT: [(&str, &str); 22] = [
+const INDIRECT: [(&str, &str); 25] = [
     ("tcpAccEnable", ".tcp_acc"),
     ("subnetAccEnable", ".subnet_acc"),
     ("tcpOnly", ".tcp_only"),
@@ -18,6 +19,9 @@ const INDIRECT: [(&str, &str); 22] = [
     ("synRetranMS", ".syn_retran_ms"),
     ("engine", ".limits"),
     ("bypassOverFlows", "Admit::Refuse"),
+    ("shortRttMS", ".short_rtt_ms"),
+    ("wanIf", ".with_lists("),
+    ("lanIf", ".with_lists("),
     ("lanSegment", ".rule_for("),
     ("lanSegmentV6", ".rule_for("),
     ("shortRttBypass", ".rule_for("),
@@ -73,4 +77,28 @@ fn what_is_documented_as_obeyed_is_read_and_the_rest_is_not() {
         "set these to Active or Stored in src/model/settings/registry.rs, then run \
          `cargo run --bin update-reference`: {wrong:#?}"
     );
+}
+
+#[test]
+fn every_obeyed_setting_has_a_test_that_names_it() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for spec in settings::specs() {
+        let unseen = UNSEEN.contains(&spec.name);
+        let Some(test) = test_of(spec.name) else {
+            let excused = unseen || spec.effect == Effect::Stored;
+            assert!(excused, "{}: name its test in src/seen.rs", spec.name);
+            continue;
+        };
+        assert!(!unseen, "{}: seen and unseen", spec.name);
+        let text = fs::read_to_string(tests.join(test)).unwrap();
+        assert!(
+            text.contains(spec.name),
+            "{test} does not name {}",
+            spec.name
+        );
+    }
+    for (name, _) in SEEN {
+        let known = settings::specs().any(|spec| spec.name == name);
+        assert!(known, "no setting {name}");
+    }
 }

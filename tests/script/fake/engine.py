@@ -10,6 +10,7 @@ files and cmd keys that the interface document lists. STATE is a directory:
               refuse NAME   writing NAME (a file, or a key of cmd) fails
               forget NAME   writing NAME succeeds and changes nothing
   writes    every accepted write is appended: "ENGINE NAME VALUE"
+  flows     if there, what the file flows gives
   stats     if there, what the file stats gives (else all counters are 0)
 
 It knows the interface's rules (wanIf takes +name, -name or a whole list, cmd
@@ -70,6 +71,7 @@ def edited(current, change):
 class Engines(fuse.Operations):
     def __init__(self, state, count):
         self.state = state
+        self.rules = []
         self.engines = {
             "appex" + (str(i) if i else ""): (dict(FILES), dict(CMD))
             for i in range(count)
@@ -94,19 +96,27 @@ class Engines(fuse.Operations):
         engine, name = self.find(path)
         if name is None:
             return dict(st_mode=stat.S_IFDIR | 0o555, st_nlink=2)
-        if name not in FILES and name not in ("cmd", "stats"):
+        if name not in FILES and name not in SPECIAL:
             raise fuse.FuseOSError(errno.ENOENT)
         return dict(st_mode=stat.S_IFREG | 0o644, st_nlink=1, st_size=0)
 
     def readdir(self, path, fh):
         engine, _ = self.find(path)
-        names = list(self.engines) if engine is None else [*FILES, "cmd", "stats"]
+        names = list(self.engines) if engine is None else [*FILES, *SPECIAL]
         return [".", "..", *names]
 
     def text(self, engine, name):
         files, cmd = self.engines[engine]
         if name == "cmd":
             return "".join(f"{k}: {v}\n" for k, v in cmd.items())
+        if name == "rules":
+            return "".join(f"{rule} # hits={i}\n" for i, rule in enumerate(self.rules))
+        if name == "flows":
+            try:
+                with open(self.state + "/flows") as f:
+                    return f.read()
+            except FileNotFoundError:
+                return "# filter: \n"
         if name == "stats":
             try:
                 with open(self.state + "/stats") as f:
@@ -126,6 +136,8 @@ class Engines(fuse.Operations):
         files, cmd = self.engines[engine]
         value = data.decode().rstrip("\n")
         table = files
+        if name == "rules":
+            return self.write_rules(data.decode())
         if name == "cmd":
             table = cmd
             name, _, value = value.partition(":")
@@ -139,6 +151,25 @@ class Engines(fuse.Operations):
         with open(self.state + "/writes", "a") as f:
             f.write(f"{engine} {name} {value}\n")
         return len(data)
+
+    def write_rules(self, text):
+        lines = [line.split("#")[0].strip() for line in text.split("\n")]
+        lines = [line for line in lines if line]
+        if len(text) > 4096 or any("bad" in line for line in lines):
+            raise fuse.FuseOSError(errno.EINVAL)
+        if not any(line[0] in "+-" for line in lines):
+            self.rules = lines
+        for line in lines:
+            if line[0] == "+" and line[1:] not in self.rules:
+                self.rules.append(line[1:])
+            elif line[0] == "-" and line[1:] in self.rules:
+                self.rules.remove(line[1:])
+        with open(self.state + "/writes", "a") as f:
+            f.write(f"rules {len(lines)}\n")
+        return len(text.encode())
+
+
+SPECIAL = ("cmd", "stats", "flows", "rules")
 
 
 if __name__ == "__main__":

@@ -122,11 +122,6 @@ test_optional_rows() {
 	like "$OUT" $'*shortRttMS           12\nbyteCacheEnable      1'
 }
 
-# on_terminal COMMAND: its output when it writes to a terminal.
-on_terminal() {
-	TERM=xterm script -qec "$1" /dev/null </dev/null | tr -d '\r'
-}
-
 test_titles_on_a_terminal_only() {
 	config accif=eth0 engineNum=1
 	ok_lot start

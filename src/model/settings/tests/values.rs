@@ -247,3 +247,11 @@ fn a_rule_survives_as_words() {
         assert_eq!(Rule::from_words(rule.to_words()), rule);
     }
 }
+
+#[test]
+fn a_window_limit_is_in_units_of_64_kib_and_fits_an_int() {
+    assert_eq!(window_limit(0), None);
+    assert_eq!(window_limit(1), Some(65_536));
+    assert_eq!(window_limit(60), Some(3_932_160));
+    assert_eq!(window_limit(u64::MAX), Some(i32::MAX as u32));
+}

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# rules: which connections are accelerated and how, kept in a file of their own
+# beside the configuration. The engine knows their form.
+
+RULES_FILE=$APPEX_ROOT/etc/rules
+
+# The longest write that the engine takes.
+RULES_WRITE_MAX=4096
+
+# rules_read: the rules of the file, without comments, in RULES.
+rules_read() {
+	local line
+	RULES=()
+	[[ -f $RULES_FILE ]] || return 0
+	while IFS= read -r line || [[ -n $line ]]; do
+		rules_words "$line"
+		[[ -z $RULE ]] || RULES+=("$RULE")
+	done <"$RULES_FILE"
+}
+
+# rules_words TEXT: its words with one blank between them, without a comment, in RULE.
+rules_words() {
+	local -a words
+	read -ra words <<<"${1%%#*}"
+	RULE=${words[*]}
+}
+
+# rules_apply: what the file says replaces what the engine has. In one write, so
+# that no connection meets half of it; only a very long list takes several.
+rules_apply() {
+	local rule text
+	[[ -e $APPEX_PROC/rules ]] || return 0
+	rules_read
+	printf -v text '%s\n' "${RULES[@]}"
+	if ((${#text} <= RULES_WRITE_MAX)); then
+		# cat writes at once, the shell line by line.
+		{ cat >"$APPEX_PROC/rules" <<<"${text%$'\n'}"; } 2>/dev/null && return 0
+	else
+		put "$APPEX_PROC/rules" '' || :
+		for rule in "${RULES[@]}"; do
+			put "$APPEX_PROC/rules" "+$rule" || break
+		done && [[ $(wc -l <"$APPEX_PROC/rules") == "${#RULES[@]}" ]] && return 0
+	fi
+	warn "Failed to write configuration: $APPEX_PROC/rules (from $RULES_FILE; the kernel log names the line)"
+	return 1
+}
+
+# do_rules [add|del RULE...]: lists them with their hits, or changes one, in the
+# engine and in the file.
+do_rules() {
+	local action=${1-} line
+	if [[ ! -e $APPEX_PROC/rules ]]; then
+		say "$PRODUCT is NOT running!"
+		exit 1
+	fi
+	case $action in
+	'')
+		printf '%10s  %s\n' hits rule
+		while IFS= read -r line; do
+			printf '%10s  %s\n' "${line##*hits=}" "${line%% #*}"
+		done <"$APPEX_PROC/rules"
+		return
+		;;
+	add | del) ;;
+	*)
+		usage
+		exit 1
+		;;
+	esac
+	rules_words "${*:2}"
+	if [[ -z $RULE ]]; then
+		usage
+		exit 1
+	fi
+	local rule=$RULE
+	if [[ $action == add ]]; then
+		put "$APPEX_PROC/rules" "+$rule" || die "not a rule, or one too many: $rule"
+	else
+		put "$APPEX_PROC/rules" "-$rule" || die "not a rule: $rule"
+	fi
+	rules_save "$action" "$rule"
+}
+
+# rules_save ACTION RULE: the same for the file; comments and all other lines stay.
+rules_save() {
+	local line found='' new=$RULES_FILE.new
+	{
+		if [[ -f $RULES_FILE ]]; then
+			while IFS= read -r line || [[ -n $line ]]; do
+				rules_words "$line"
+				if [[ $RULE == "$2" ]]; then
+					found=1
+					[[ $1 == add ]] || continue
+				fi
+				printf '%s\n' "$line"
+			done <"$RULES_FILE"
+		fi
+		[[ $1 == del || -n $found ]] || printf '%s\n' "$2"
+	} >"$new" || die "cannot write $new"
+	mv -- "$new" "$RULES_FILE"
+}
