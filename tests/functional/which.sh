@@ -263,7 +263,8 @@ until_true 5 sh -c "ip netns exec cli ss -tlnH | grep -q :5006"
 # merged packets may come on top of the bound.
 offered() {
 	local largest=0 now end=$((SECONDS + 4))
-	traffic fetch "$1" 5006 400000000 >/dev/null 2>&1 &
+	# Not by a function: its process is the one to be killed.
+	python3 "$HERE/traffic.py" fetch "$1" 5006 400000000 >/dev/null 2>&1 &
 	while [ "$SECONDS" -lt "$end" ]; do
 		now=$(client ss -tinH state established "sport = :5006" | grep -o ' snd_wnd:[0-9]*' | cut -d: -f2 | sort -n | tail -n 1)
 		[ "${now:-0}" -le "$largest" ] || largest=$now
@@ -289,7 +290,7 @@ client python3 "$HERE/traffic.py" serve 5008 400000000 >/dev/null &
 server=$!
 until_true 5 sh -c "ip netns exec cli ss -tlnH | grep -q :5008"
 put cmd "maxAdvWinWan: 2"
-traffic fetch 10.99.0.2 5008 400000000 >/dev/null 2>&1 &
+python3 "$HERE/traffic.py" fetch 10.99.0.2 5008 400000000 >/dev/null 2>&1 &
 grown() { [ "$(client ss -tinH "sport = :5008" | grep -o ' snd_wnd:[0-9]*' | cut -d: -f2 | sort -n | tail -n 1)" -ge 300000 ]; }
 sleep 2
 refuse "a bound holds" grown
