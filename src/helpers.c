@@ -159,6 +159,23 @@ bool appex_skb_from_transport(const struct sk_buff *skb)
 	return !skb_mac_header_was_set(skb) && !skb->skb_iif;
 }
 
+/*
+ * A packet that its socket is sending right now, in this context, under its lock: TCP
+ * lends the packet its route for as long as that takes. Whoever keeps a packet for
+ * later (nf_queue, and with it user space, which may be anybody with a user
+ * namespace) or sends it from elsewhere (ipvlan) has to take a reference first.
+ */
+bool appex_skb_is_being_sent(const struct sk_buff *skb)
+{
+	return appex_skb_from_transport(skb) && skb_dst_is_noref(skb);
+}
+
+/* A packet without a socket is in its hook's namespace as far as this is concerned. */
+bool appex_skb_sk_in(const struct sk_buff *skb, const struct nf_hook_state *state)
+{
+	return !skb->sk || net_eq(sock_net(skb->sk), state->net);
+}
+
 int appex_skb_iif(const struct sk_buff *skb)
 {
 	return skb->skb_iif;
@@ -428,7 +445,11 @@ static int appex_net_init(struct net *net)
 {
 	struct appex_net *own = net_generic(net, appex_net_id);
 
-	if (net_eq(net, &init_net) ||
+	/*
+	 * Not those that anybody can make: who is root there may choose zeta by name, and
+	 * needs no hooks to break his own connections, but shall not be near anybody else's.
+	 */
+	if (net_eq(net, &init_net) || net->user_ns != &init_user_ns ||
 	    nf_register_net_hooks(net, appex_net_hooks, appex_net_hooks_count))
 		return 0;
 	own->hooked = true;

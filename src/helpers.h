@@ -45,6 +45,8 @@ u64 appex_random_u64(void);
 int appex_skb_copy_bits(const struct sk_buff *skb, u32 offset, void *to, u32 len);
 u32 appex_skb_gso_segs(const struct sk_buff *skb);
 bool appex_skb_from_transport(const struct sk_buff *skb);
+bool appex_skb_is_being_sent(const struct sk_buff *skb);
+bool appex_skb_sk_in(const struct sk_buff *skb, const struct nf_hook_state *state);
 int appex_skb_iif(const struct sk_buff *skb);
 struct sock *appex_skb_full_sk(const struct sk_buff *skb);
 bool appex_skb_send_copy(struct sk_buff *skb, bool v6);

@@ -137,17 +137,17 @@ impl<'a> Packet<'a> {
     ///
     /// # Safety
     ///
-    /// The packet must be met in LOCAL_OUT before any hook that could have
-    /// queued it: only there is a TCP packet that comes straight from the
-    /// socket with these ports (checked here) sent under that socket's lock,
-    /// by this very context.
+    /// The packet must be met in LOCAL_OUT: there a TCP packet of the socket
+    /// with these ports, that still has the route its socket lent it (checked
+    /// here: nobody has kept it for later), is sent under that socket's
+    /// lock, by this very context.
     pub(in crate::sys) unsafe fn sending_socket(
         &self,
         local_port: u16,
         remote_port: u16,
     ) -> Option<Socket<'_>> {
         // SAFETY: Valid by the type invariant.
-        if !unsafe { c::appex_skb_from_transport(self.skb) } {
+        if !unsafe { c::appex_skb_is_being_sent(self.skb) } {
             return None;
         }
         // SAFETY: Valid by the type invariant.
