@@ -49,3 +49,4 @@ pub mod stats;
 pub mod text;
 pub mod units;
 pub mod via;
+pub mod window;

@@ -62,7 +62,7 @@ impl Verdict {
 ///
 /// # Invariants
 ///
-/// `packet` is in one of these hooks, with BH off, and of the family `v6` says.
+/// `packet` is in one of these hooks, and of the family `v6` says.
 pub(crate) struct Routed<'a> {
     packet: Packet<'a>,
     v6: bool,
@@ -74,8 +74,13 @@ impl<'a> Routed<'a> {
         &self.packet
     }
 
+    /// Source and destination as who sent it wrote them, whatever has translated them since, if that is known.
+    pub(crate) fn untranslated(&self) -> Option<[([u8; 16], u16); 2]> {
+        self.packet.untranslated(self.v6)
+    }
+
     /// Sends `bytes`, a packet from the network header on, to where this one came from.
-    /// False if that was not possible, or this one is from here.
+    /// False if that was not possible, this one is from here, or nobody may be answered.
     pub(crate) fn send_reply(&self, bytes: &[u8]) -> bool {
         let header = match self.v6 {
             true => 40,
@@ -146,8 +151,8 @@ impl<'a> LocalOut<'a> {
     }
 }
 
-/// What the hooks call. BH may be on in `local_out`, is off in the others;
-/// RCU is held in all; none may sleep.
+/// What the hooks call. RCU is held in all, none may sleep. BH is off in `pre_routing`; in the others it may be on
+/// when a process sends.
 pub(crate) trait Hooks: Sync + 'static {
     /// A packet of a local socket that will leave by `out`.
     fn local_out(&self, family: Family, out: &Device<'_>, sending: &mut LocalOut<'_>);

@@ -335,7 +335,15 @@ done
 same "one through the server is refused" refused "$(knock client 10.8.0.2 5005)"
 same "one from the server is refused" refused "$(knock env 10.9.0.2 5003)"
 same "one from behind the server is refused" refused "$(knock far 10.9.0.2 5003)"
-at_least "each is counted" 5 "$(stat_of OverLimitRefused)"
+nft -f - <<-'NFT'
+	table ip nat {
+	    chain post { type nat hook postrouting priority srcnat;
+	        ip saddr 10.8.0.0/24 oifname "wan0" snat to 10.9.0.1; }
+	}
+NFT
+same "one from behind its NAT is refused" refused "$(knock far 10.9.0.2 5003)"
+nft delete table ip nat
+at_least "each is counted" 6 "$(stat_of OverLimitRefused)"
 at_least "the table did not grow" "$(now)" "$before"
 same "one that does not cross the interface is not refused" connected "$(knock far 10.8.0.1 5001)"
 put cmd "bypassOverFlows: 1"
@@ -343,6 +351,34 @@ same "switched back it passes" connected "$(knock client 10.9.0.1 5001)"
 put cmd "bypassOverFlows: 0"
 put cmd "engine: 100000 $rest"
 same "below the limit nothing is refused" connected "$(knock client 10.9.0.1 5001)"
+# Handshakes with somebody who does not exist fill no place of a real connection. The client's kernel,
+# asked about the address, would reset them.
+kill "$holder"
+client ip route add blackhole 10.9.0.66
+ip neigh add 10.9.0.66 lladdr "$(client cat /sys/class/net/cli0/address)" dev wan0
+client python3 - <<-'PY'
+	import socket, struct
+	# Forty SYNs from an address that nobody has.
+	s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+	def checksum(data):
+	    total = sum(struct.unpack("!%dH" % (len(data) // 2), data))
+	    total = (total >> 16) + (total & 0xFFFF)
+	    return ~(total + (total >> 16)) & 0xFFFF
+	source, dest = socket.inet_aton("10.9.0.66"), socket.inet_aton("10.9.0.1")
+	for port in range(40):
+	    tcp = struct.pack("!HHLLBBHHH", 2000 + port, 5001, 7, 0, 0x50, 2, 65535, 0, 0)
+	    check = checksum(source + dest + struct.pack("!BBH", 0, 6, 20) + tcp)
+	    tcp = tcp[:16] + struct.pack("!H", check) + tcp[18:]
+	    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 40, 0, 0, 64, 6, 0, source, dest)
+	    s.sendto(ip + tcp, ("10.9.0.1", 0))
+PY
+half_open() { [ "$(lines | grep -c '10.9.0.66:.* syn-recv handshake')" = 40 ]; }
+check "half-open connections are known" until_true 5 half_open
+put cmd "engine: 30 $rest"
+same "and count for nothing: nobody is refused" connected "$(knock client 10.9.0.1 5001)"
+put cmd "flowShortTimeout: 1000"
+gone() { ! lines | grep -q 10.9.0.66; }
+check "they are forgotten after flowShortTimeout" until_true 10 gone
 kill "$holder" "$server" 2>/dev/null
 
 check "the module can be unloaded" unload
