@@ -9,7 +9,6 @@ use crate::model::control::{self, Ack, Idle, Start, Zeta};
 use crate::model::copies::{Budget, PathNow, Segment};
 use crate::model::memory::{Known, Share};
 use crate::model::rules::Choice;
-use crate::model::settings::{unpack, Key, FLAG_HIGH_CONSERV};
 use crate::model::stats::Metric;
 use crate::model::window::{self, Bound};
 use crate::proc::Settings;
@@ -150,7 +149,7 @@ fn known(adoption: Adoption) -> Option<(Known, Share)> {
 
 impl Copied {
     fn of(settings: &Settings, choice: &Choice) -> Self {
-        let mut settings = read(settings);
+        let mut settings = summary::settings(settings);
         summary::overrule(&mut settings, choice);
         Copied {
             settings,
@@ -193,30 +192,6 @@ impl Copied {
             };
         }
     }
-}
-
-/// The numbers of an engine as the model wants them.
-fn read(settings: &Settings) -> control::Settings {
-    let mut out = control::Settings::default();
-    let get = |key| settings.get(key);
-    let small = |key| u32::try_from(get(key)).unwrap_or(u32::MAX);
-    out.initial_cwnd = small(Key::InitialCwndWan);
-    out.track_random_loss = get(Key::TrackRandomLoss) != 0;
-    out.conserv_mode = get(Key::ConservMode) != 0;
-    out.high_conserv = get(Key::TcpFlags) & FLAG_HIGH_CONSERV != 0;
-    out.max_tx = get(Key::MaxTxEnable) != 0;
-    out.max_tx_effective_ms = small(Key::MaxTxEffectiveMs);
-    out.max_tx_min_ssthresh = small(Key::MaxTxMinSsThresh);
-    out.half_cwnd_min_srtt_ms = small(Key::HalfCwndMinSRtt);
-    out.half_cwnd_loss_rate_shift = small(Key::HalfCwndLossRateShift);
-    out.half_cwnd_low_limit = small(Key::HalfCwndLowLimit);
-    (out.min_ssthresh, out.min_ssthresh_lossy) = unpack(get(Key::MinSsThresh));
-    out.retran_wait_ms = small(Key::RetranWaitListMs);
-    out.ultra_boost = small(Key::UltraBoostWin);
-    out.max_cwnd = small(Key::MaxCwndWan);
-    // kbit/s to bytes per second.
-    out.max_rate = get(Key::MaxAccFlowTxKbps).saturating_mul(125);
-    out
 }
 
 impl Algorithm for Flow {

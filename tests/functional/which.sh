@@ -46,6 +46,7 @@ during() {
 
 # 1. The file itself.
 same "flows is for its owner only" 600 "$(stat -c %a "$PROC/flows")"
+same "so is rules" 600 "$(stat -c %a "$PROC/rules")"
 during "a peer in the same subnet" same-subnet
 put subnetAccEnable 1
 during "subnetAccEnable=1" accelerated
@@ -226,7 +227,14 @@ put cmd "tcpFlags: 0x800"
 put cmd "shortRttMS: 20"
 during "a round trip above shortRttMS" accelerated
 same "nothing was bypassed" 0 "$(stat_of NfBypass)"
+# A connection on a long way is handed back when one of its neighbours turns out to be near.
+slow_path 150ms 20mbit
 put cmd "shortRttMS: 100"
+near_neighbour() {
+	slow_path 40ms 20mbit
+	client python3 "$HERE/traffic.py" fetch 10.9.0.1 5001 10 >/dev/null
+}
+switch "a near neighbour" near_neighbour
 during "a round trip below shortRttMS" short-rtt
 at_least "NfBypass counts the packets" 10 "$(stat_of NfBypass)"
 # The whole /24, also when the path has become long; its neighbour not.
