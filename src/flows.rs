@@ -84,10 +84,8 @@ impl Flow {
         let seen = Seen(self.seen.load(Relaxed));
         if seen.restarts(packet) {
             self.seen.store(bits.0, Relaxed);
-        } else if seen.merge(bits) != seen {
-            if self.merge(bits).is_two_way() {
-                self.count(state);
-            }
+        } else if seen.merge(bits) != seen && self.merge(bits).is_two_way() {
+            self.count(state);
         }
     }
 

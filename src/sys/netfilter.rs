@@ -237,9 +237,9 @@ impl Registration {
         to_result(unsafe {
             c::nf_register_net_hooks(&raw mut c::init_net, ops.as_ptr(), HOOKS as u32)
         })?;
+        let guest_ops = guests.as_ptr();
         // SAFETY: As above; there is one registration at a time, the module's.
-        let others =
-            to_result(unsafe { c::appex_nets_register(guests.as_ptr(), GUEST_HOOKS as u32) });
+        let others = to_result(unsafe { c::appex_nets_register(guest_ops, GUEST_HOOKS as u32) });
         if let Err(error) = others {
             // SAFETY: Just registered; callbacks may run until a grace period is over.
             unsafe {
