@@ -77,38 +77,54 @@ pub(crate) fn adopt(state: &State, hot: &Hot, socket: &mut Socket<'_>, adoption:
     adopted.is_ok()
 }
 
-/// Keeps the windows that an adopted socket offers within what the settings allow.
+/// Keeps the windows that an adopted socket offers within what the settings of its engine allow.
 ///
 /// Context: LOCAL_OUT, the socket's lock held.
-pub(crate) fn limit_window(engine: &Engine, socket: &mut Socket<'_>) {
-    let (wan, lan) = engine.window_limits();
-    let control = congestion::control();
-    let Some(Some((is_onlink, kept))) = control.with(socket, |flow| flow.window()) else {
-        return;
-    };
-    let kept = match if is_onlink { lan } else { wan } {
-        Some(bytes) => match socket.limit_window(bytes) {
-            Some(before) => before.max(kept),
-            None => return,
-        },
-        None if kept == 0 => return,
-        // The limit was lifted.
-        None => {
-            socket.restore_window(kept);
-            0
-        }
-    };
-    control.with(socket, |flow| flow.keep_window(kept));
+pub(crate) fn limit_window(state: &State, socket: &mut Socket<'_>) {
+    let now = socket.window_bound();
+    let bound = congestion::control().with(socket, |flow| {
+        let adoption = flow.adoption()?;
+        let engine = state.engines().get(adoption.engine as usize)?;
+        let (wan, lan) = engine.window_limits();
+        let limit = if adoption.is_onlink { lan } else { wan };
+        Some(flow.bound_window(now, limit))
+    });
+    if let Some(bytes) = bound.flatten().filter(|&bytes| bytes != now) {
+        socket.bound_window(bytes);
+    }
 }
 
-/// Notes a path without queue that is short enough to leave its subnet alone (`shortRttMS`). Context: any.
-pub(crate) fn note_near(state: &State, adoption: &Adoption, base_rtt_us: u32) {
-    let engine = state.engines().get(adoption.engine as usize);
-    let threshold_ms = engine.map_or(0, |engine| engine.hot().short_rtt_ms);
-    let peer = adoption.peer();
-    if threshold_ms != 0 && base_rtt_us != 0 && state.near.note(peer, base_rtt_us, threshold_ms) {
-        settings_changed(state);
+/// Notes a handshake that is short enough to leave the peer's subnet alone (`shortRttMS`): the one round trip that a peer
+/// cannot make look shorter, by acknowledging what it has not received yet. Context: LOCAL_OUT, the socket's lock held.
+pub(crate) fn note_near(state: &State, hot: &Hot, socket: &Socket<'_>, peer: Addr) {
+    // The SYN counts as a byte on the side that sent it.
+    if hot.short_rtt_ms == 0 || socket.bytes_acked() > 1 {
+        return;
     }
+    let Some(rtt_us) = socket.srtt_us() else {
+        return;
+    };
+    if state.near.note(peer, rtt_us, hot.short_rtt_ms) {
+        state.near_news.store(1, Relaxed);
+    }
+}
+
+/// Rounds of the reaper, seconds apart, without another look at all sockets for the sake of subnets that were found near.
+/// Their number is up to whoever connects; that of changed settings is not.
+const NEAR_ROUNDS: u32 = 30;
+
+/// Whether this round is to look at all sockets because a subnet was found near.
+fn near_is_due(state: &State) -> bool {
+    let quiet = state.near_quiet.load(Relaxed);
+    if quiet > 0 {
+        state.near_quiet.store(quiet.saturating_sub(1), Relaxed);
+        return false;
+    }
+    if state.near_news.xchg(0, Full) == 0 {
+        return false;
+    }
+    state.near_quiet.store(NEAR_ROUNDS, Relaxed);
+    true
 }
 
 /// Rounds of the reaper, seconds apart, that look at all sockets after a
@@ -126,8 +142,12 @@ pub(crate) fn settings_changed(state: &State) {
 ///
 /// Context: process, sleeps, no lock held.
 pub(crate) fn review_if_due(state: &State) {
+    let near = near_is_due(state);
     let left = state.reviews.load(Relaxed);
     if left == 0 {
+        if near {
+            review(state);
+        }
         return;
     }
     // Failure means that something has changed just now: then all rounds are left.

@@ -4,13 +4,13 @@
 //!
 //! CONTEXT: all callbacks run with the socket's lock held, mostly in softirq. Nothing here sleeps or allocates.
 
-use crate::adoption::{self, Adoption};
+use crate::adoption::Adoption;
 use crate::model::control::{self, Ack, Idle, Start, Zeta};
 use crate::model::copies::{Budget, PathNow, Segment};
 use crate::model::memory::{Known, Share};
 use crate::model::rules::Choice;
-use crate::model::settings::{unpack, Key, FLAG_HIGH_CONSERV};
 use crate::model::stats::Metric;
+use crate::model::window::{self, Bound};
 use crate::proc::Settings;
 use crate::rules::{self, Found};
 use crate::state::STATE;
@@ -21,8 +21,8 @@ use kernel::sync::rcu;
 
 static CONTROL: Control<Flow> = Control::new();
 
-/// How often a long connection reports on its path, microseconds: often against the minutes that a report is believed.
-const REPORT_US: u64 = 10_000_000;
+/// How often a long connection reports on its path, ticks: ten seconds, often against the minutes that a report is believed.
+const REPORT_TICKS: u32 = 9_766;
 
 /// Packets of a connection below which its losses are chance.
 const REPORT_PACKETS: u32 = 8;
@@ -32,13 +32,13 @@ pub(crate) struct Flow {
     zeta: Zeta,
     /// `None` when the user chose the algorithm by name.
     adoption: Option<Adoption>,
-    /// When to report what the path is like.
-    report_us: u64,
+    /// When to report what the path is like, [`ticks`].
+    report_at: u32,
     copies: Budget,
     /// What it has taken of the remembered capacity.
     share: Share,
-    /// What the offered windows were bound to before we did; zero for not.
-    window_before: u32,
+    /// What we have bound the offered windows to.
+    window: Bound,
     settings: Copied,
 }
 
@@ -101,14 +101,11 @@ impl Flow {
             .then(|| self.copies.keeps_order(reordered))
     }
 
-    /// Of an adopted flow: whether the peer is on the LAN side, and what bound the offered windows before we did, 0 for not.
-    pub(crate) fn window(&self) -> Option<(bool, u32)> {
-        self.adoption.map(|a| (a.is_onlink, self.window_before))
-    }
-
-    /// Keeps the second of these.
-    pub(crate) fn keep_window(&mut self, bytes: u32) {
-        self.window_before = bytes;
+    /// What the bound of the offered windows, which is `now`, is to be under `limit`.
+    pub(crate) fn bound_window(&mut self, now: u32, limit: Option<u32>) -> u32 {
+        let (bytes, bound) = window::bound(now, self.window, limit);
+        self.window = bound;
+        bytes
     }
 
     /// Tells the memory of paths what this connection has seen; `last` at its end.
@@ -116,7 +113,6 @@ impl Flow {
         let guard = rcu::read_lock();
         if let (Some(state), Some(adoption)) = (STATE.get(&guard), self.adoption) {
             let report = self.zeta.learned(socket.delivered(), socket.lost());
-            adoption::note_near(state, &adoption, report.base_rtt_us);
             if last && report.capacity == 0 {
                 state.paths.give_back(adoption.peer(), self.share);
             }
@@ -139,6 +135,12 @@ impl Flow {
     }
 }
 
+/// A time in steps of 1,024 microseconds, in fewer bytes: it starts again every 50 days.
+const fn ticks(now_us: u64) -> u32 {
+    // CAST: the lower part.
+    (now_us >> 10) as u32
+}
+
 /// What is remembered of the path of a connection. Context: any.
 fn known(adoption: Adoption) -> Option<(Known, Share)> {
     let guard = rcu::read_lock();
@@ -147,7 +149,7 @@ fn known(adoption: Adoption) -> Option<(Known, Share)> {
 
 impl Copied {
     fn of(settings: &Settings, choice: &Choice) -> Self {
-        let mut settings = read(settings);
+        let mut settings = summary::settings(settings);
         summary::overrule(&mut settings, choice);
         Copied {
             settings,
@@ -192,30 +194,6 @@ impl Copied {
     }
 }
 
-/// The numbers of an engine as the model wants them.
-fn read(settings: &Settings) -> control::Settings {
-    let mut out = control::Settings::default();
-    let get = |key| settings.get(key);
-    let small = |key| u32::try_from(get(key)).unwrap_or(u32::MAX);
-    out.initial_cwnd = small(Key::InitialCwndWan);
-    out.track_random_loss = get(Key::TrackRandomLoss) != 0;
-    out.conserv_mode = get(Key::ConservMode) != 0;
-    out.high_conserv = get(Key::TcpFlags) & FLAG_HIGH_CONSERV != 0;
-    out.max_tx = get(Key::MaxTxEnable) != 0;
-    out.max_tx_effective_ms = small(Key::MaxTxEffectiveMs);
-    out.max_tx_min_ssthresh = small(Key::MaxTxMinSsThresh);
-    out.half_cwnd_min_srtt_ms = small(Key::HalfCwndMinSRtt);
-    out.half_cwnd_loss_rate_shift = small(Key::HalfCwndLossRateShift);
-    out.half_cwnd_low_limit = small(Key::HalfCwndLowLimit);
-    (out.min_ssthresh, out.min_ssthresh_lossy) = unpack(get(Key::MinSsThresh));
-    out.retran_wait_ms = small(Key::RetranWaitListMs);
-    out.ultra_boost = small(Key::UltraBoostWin);
-    out.max_cwnd = small(Key::MaxCwndWan);
-    // kbit/s to bytes per second.
-    out.max_rate = get(Key::MaxAccFlowTxKbps).saturating_mul(125);
-    out
-}
-
 impl Algorithm for Flow {
     const NAME: &'static [u8] = b"zeta";
 
@@ -258,10 +236,10 @@ impl Algorithm for Flow {
         let flow = Flow {
             zeta,
             adoption: context,
-            report_us: start.now_us.saturating_add(REPORT_US),
+            report_at: ticks(start.now_us).wrapping_add(REPORT_TICKS),
             copies: Budget::default(),
             share: share.unwrap_or_default(),
-            window_before: 0,
+            window: Bound::default(),
             settings: copied,
         };
         flow.gauge(true);
@@ -325,8 +303,10 @@ impl Algorithm for Flow {
                 socket.set_rto_min_us(rto_min);
             }
         }
-        if ack.now_us >= self.report_us {
-            self.report_us = ack.now_us.saturating_add(REPORT_US);
+        let now = ticks(ack.now_us);
+        // The upper half of what a difference can be is time that is yet to come.
+        if now.wrapping_sub(self.report_at) >> 31 == 0 {
+            self.report_at = now.wrapping_add(REPORT_TICKS);
             self.report(socket, false);
         }
     }
@@ -373,7 +353,11 @@ impl Algorithm for Flow {
     fn stop(&mut self, socket: &mut Socket<'_>) {
         self.gauge(false);
         self.report(socket, true);
-        socket.restore_window(self.window_before);
+        let now = socket.window_bound();
+        let free = self.bound_window(now, None);
+        if free != now {
+            socket.bound_window(free);
+        }
         // A successor that has never seen a loss would take our window for slow start and double it:
         // let it begin where we are.
         let window = socket.cwnd();

@@ -4,7 +4,7 @@
 
 use crate::adoption;
 use crate::model::classify::{FlowKey, Packet, Transport, TCP};
-use crate::model::flow::{self, Admit, Phase, Seen};
+use crate::model::flow::{self, Admit, Phase, Seen, Sessions};
 use crate::model::settings::Key;
 use crate::model::stats::{Event, Metric};
 use crate::model::units::{Family, Millis};
@@ -12,12 +12,19 @@ use crate::state::{present, State};
 use crate::sys::published::ReadSide;
 use crate::sys::time::now_ms;
 use crate::sys::work::Task;
-use kernel::sync::atomic::{Atomic, Relaxed};
+use kernel::sync::atomic::{Atomic, Full, Relaxed};
 use kernel::sync::Arc;
 
 /// Time between two rounds of the reaper, milliseconds. One second is short
 /// against every idle timeout, and the number of active flows is that fresh.
 const REAP_MS: u32 = 1_000;
+
+/// Both ends have not taken part so far.
+const NOT_YET: u32 = 0;
+/// Both ends have taken part.
+const COUNTED: u32 = 1;
+/// The record is being removed: no longer counted, nor ever again.
+const GONE: u32 = 2;
 
 /// What is known of a flow. Changed by packets on several CPUs at once: bits
 /// only get set, and of time stamps the latest counts.
@@ -32,6 +39,8 @@ pub(crate) struct Flow {
     pub(crate) interface: u32,
     family: Family,
     pub(crate) protocol: u8,
+    /// Whether it counts among its engine's two-way flows: [`NOT_YET`], [`COUNTED`] or [`GONE`].
+    counted: Atomic<u32>,
     /// The rule that last kept it from being accelerated; 0 for none.
     ruled: Atomic<u32>,
     /// The end that comes first in the key is on this side of the interface.
@@ -58,12 +67,13 @@ impl Flow {
             interface: place.interface,
             family: packet.family(),
             protocol: packet.proto,
+            counted: Atomic::new(NOT_YET),
             ruled: Atomic::new(0),
             near_is_low: forward == place.leaves,
         }
     }
 
-    fn touch(&self, packet: &Packet, bits: Seen, now: u64) {
+    fn touch(&self, state: &State, packet: &Packet, bits: Seen, now: u64) {
         // Plain stores where nothing changes would still bounce the cache line.
         if self.last_ms.load(Relaxed) != now {
             self.last_ms.store(now, Relaxed);
@@ -74,19 +84,38 @@ impl Flow {
         let seen = Seen(self.seen.load(Relaxed));
         if seen.restarts(packet) {
             self.seen.store(bits.0, Relaxed);
-        } else if seen.merge(bits) != seen {
-            self.merge(bits);
+        } else if seen.merge(bits) != seen && self.merge(bits).is_two_way() {
+            self.count(state);
         }
     }
 
-    fn merge(&self, bits: Seen) {
+    /// Counts it among the two-way flows of its engine, once.
+    #[cold]
+    fn count(&self, state: &State) {
+        let first = self.counted.cmpxchg(NOT_YET, COUNTED, Full).is_ok();
+        if let (true, Some(engine)) = (first, state.engines().get(self.engine as usize)) {
+            engine.two_way.add(1, Relaxed);
+        }
+    }
+
+    /// Counts it no more.
+    fn discount(&self, state: &State) {
+        let last = self.counted.xchg(GONE, Full) == COUNTED;
+        if let (true, Some(engine)) = (last, state.engines().get(self.engine as usize)) {
+            engine.two_way.add(-1, Relaxed);
+        }
+    }
+
+    /// Sets bits; returns all that are set now.
+    fn merge(&self, bits: Seen) -> Seen {
         let mut old = self.seen.load(Relaxed);
         // A handful of bits in the life of a flow: contention ends at once.
-        while let Err(now) =
-            self.seen
-                .cmpxchg(old, Seen(old).merge(bits).0, kernel::sync::atomic::Full)
-        {
-            old = now;
+        loop {
+            let new = Seen(old).merge(bits);
+            match self.seen.cmpxchg(old, new.0, Full) {
+                Ok(_) => return new,
+                Err(now) => old = now,
+            }
         }
     }
 
@@ -124,7 +153,7 @@ pub(crate) fn note(state: &State, place: &Place, guard: &impl ReadSide, packet: 
     let now = now_ms();
     match state.flows.find(guard, key.words()) {
         Some(flow) => {
-            flow.touch(packet, seen, now);
+            flow.touch(state, packet, seen, now);
             true
         }
         None => make(state, place, packet, (&key, forward), seen, now),
@@ -145,7 +174,11 @@ fn make(
     let Some(engine) = state.engines().get(number as usize) else {
         return true;
     };
-    match flow::admit(&engine.hot().limits, present(&engine.tracked), packet) {
+    let sessions = Sessions {
+        all: present(&engine.tracked),
+        two_way: present(&engine.two_way),
+    };
+    match flow::admit(&engine.hot().limits, sessions, packet) {
         Admit::Track => {}
         Admit::Ignore => return true,
         Admit::Pass => {
@@ -206,6 +239,7 @@ impl Task for Reaper {
         state.flows.retain(|_, flow| {
             if flow.expired(now, short(flow.engine)) {
                 gauge(state, flow.engine, flow.family, flow.protocol, false);
+                flow.discount(state);
                 return false;
             }
             if flow.protocol == TCP && flow.is_active(now) {

@@ -10,6 +10,7 @@
 #include <linux/jhash.h>
 #include <linux/module.h>
 #include <linux/netfilter.h>
+#include <linux/netfilter_bridge.h>
 #include <linux/percpu.h>
 #include <linux/proc_fs.h>
 #include <linux/random.h>
@@ -23,7 +24,9 @@
 #include <net/inet6_hashtables.h>
 #include <net/inet_hashtables.h>
 #include <net/ip6_route.h>
+#include <net/l3mdev.h>
 #include <net/net_namespace.h>
+#include <net/netfilter/nf_conntrack.h>
 #include <net/netns/generic.h>
 #include <net/route.h>
 #include <net/sch_generic.h>
@@ -160,6 +163,23 @@ bool appex_skb_from_transport(const struct sk_buff *skb)
 	return !skb_mac_header_was_set(skb) && !skb->skb_iif;
 }
 
+/*
+ * A packet that its socket is sending right now, in this context, under its lock: TCP
+ * lends the packet its route for as long as that takes. Whoever keeps a packet for
+ * later (nf_queue, and with it user space, which may be anybody with a user
+ * namespace) or sends it from elsewhere (ipvlan) has to take a reference first.
+ */
+bool appex_skb_is_being_sent(const struct sk_buff *skb)
+{
+	return appex_skb_from_transport(skb) && skb_dst_is_noref(skb);
+}
+
+/* A packet without a socket is in its hook's namespace as far as this is concerned. */
+bool appex_skb_sk_in(const struct sk_buff *skb, const struct nf_hook_state *state)
+{
+	return !skb->sk || net_eq(sock_net(skb->sk), state->net);
+}
+
 int appex_skb_iif(const struct sk_buff *skb)
 {
 	return skb->skb_iif;
@@ -252,56 +272,133 @@ bool appex_skb_is_first_synack(const struct sk_buff *skb)
 }
 
 /*
- * Sends a packet of our own back to where `skb` came from: `bytes` begin at the
- * network header. The source may be any address, as a router answers for others.
- * Softirq or BH off, RCU.
+ * The ends of a packet as they were before anything translated them, if connection
+ * tracking knows: to be shown to whoever sent it. `ends` are both addresses in network
+ * order, 16 bytes each, `ports` in the processor's.
+ */
+bool appex_skb_untranslated(const struct sk_buff *skb, bool v6, u8 *ends, u16 *ports)
+{
+#if IS_ENABLED(CONFIG_NF_CONNTRACK)
+	const struct nf_conntrack_tuple *tuple;
+	enum ip_conntrack_info info;
+	const struct nf_conn *ct;
+
+	ct = nf_ct_get(skb, &info);
+	if (!ct || nf_ct_is_template(ct))
+		return false;
+	tuple = &ct->tuplehash[CTINFO2DIR(info)].tuple;
+	if (tuple->src.l3num != (v6 ? NFPROTO_IPV6 : NFPROTO_IPV4) ||
+	    tuple->dst.protonum != IPPROTO_TCP)
+		return false;
+	memcpy(ends, &tuple->src.u3, 16);
+	memcpy(ends + 16, &tuple->dst.u3, 16);
+	ports[0] = ntohs(tuple->src.u.tcp.port);
+	ports[1] = ntohs(tuple->dst.u.tcp.port);
+	return true;
+#else
+	return false;
+#endif
+}
+
+/* The hooks of IP see frames that a bridge passes on, too, with br_netfilter. */
+static bool appex_skb_is_bridged(const struct sk_buff *skb)
+{
+#if IS_ENABLED(CONFIG_BRIDGE_NETFILTER)
+	return nf_bridge_info_exists(skb);
+#else
+	return false;
+#endif
+}
+
+static struct dst_entry *appex_reply_route_v6(struct net *net, const struct sk_buff *skb,
+					      const struct net_device *in, const void *bytes)
+{
+	const struct ipv6hdr *ip = bytes;
+	struct flowi6 fl6 = {
+		.daddr = ip->daddr, .saddr = ip->saddr, .flowi6_proto = IPPROTO_TCP,
+		.flowi6_mark = IP6_REPLY_MARK(net, skb->mark),
+		.flowi6_oif = ipv6_addr_type(&ip->daddr) & IPV6_ADDR_LINKLOCAL ?
+			      in->ifindex : l3mdev_master_ifindex_rcu(in),
+	};
+	struct dst_entry *dst;
+
+	if (!(ipv6_addr_type(&ip->daddr) & IPV6_ADDR_UNICAST) ||
+	    !(ipv6_addr_type(&ip->saddr) & IPV6_ADDR_UNICAST))
+		return NULL;
+	dst = ip6_route_output(net, NULL, &fl6);
+	if (dst->error || dst_rt6_info(dst)->rt6i_flags & (RTF_LOCAL | RTF_ANYCAST)) {
+		dst_release(dst);
+		return NULL;
+	}
+	return dst;
+}
+
+static struct dst_entry *appex_reply_route_v4(struct net *net, const struct sk_buff *skb,
+					      const struct net_device *in, const void *bytes)
+{
+	const struct iphdr *ip = bytes;
+	struct flowi4 fl4 = {
+		.daddr = ip->daddr, .saddr = ip->saddr, .flowi4_proto = IPPROTO_TCP,
+		.flowi4_mark = IP4_REPLY_MARK(net, skb->mark),
+		.flowi4_oif = l3mdev_master_ifindex_rcu(in),
+		.flowi4_flags = FLOWI_FLAG_ANYSRC,
+	};
+	unsigned int type = inet_addr_type_dev_table(net, in, ip->saddr);
+	struct rtable *route;
+
+	if (type == RTN_BROADCAST || type == RTN_MULTICAST)
+		return NULL;
+	route = ip_route_output_key(net, &fl4);
+	if (IS_ERR(route))
+		return NULL;
+	if (route->rt_type != RTN_UNICAST) {
+		ip_rt_put(route);
+		return NULL;
+	}
+	return &route->dst;
+}
+
+/*
+ * Sends a packet of our own back to where `skb`, which was received, came from: `bytes`
+ * begin at the network header. The source may be any address, as a router answers for
+ * others. Not where TCP itself sends no reset: nothing answers what was meant for
+ * everybody or is only bridged, or goes to this machine. RCU.
  */
 bool appex_skb_send_reply(const struct sk_buff *skb, const void *bytes, u32 len, bool v6)
 {
-	struct net *net = dev_net(skb->dev);
+	const struct net_device *in;
 	struct dst_entry *dst;
 	struct sk_buff *reply;
+	struct net *net;
 
-	if (v6) {
-		const struct ipv6hdr *ip = bytes;
-		struct flowi6 fl6 = {
-			.daddr = ip->daddr, .saddr = ip->saddr, .flowi6_proto = IPPROTO_TCP,
-			.flowi6_oif = ipv6_addr_type(&ip->daddr) & IPV6_ADDR_LINKLOCAL ?
-				      skb->dev->ifindex : 0,
-		};
-
-		dst = ip6_route_output(net, NULL, &fl6);
-	} else {
-		const struct iphdr *ip = bytes;
-		struct flowi4 fl4 = {
-			.daddr = ip->daddr, .saddr = ip->saddr, .flowi4_proto = IPPROTO_TCP,
-			.flowi4_flags = FLOWI_FLAG_ANYSRC,
-		};
-		struct rtable *route = ip_route_output_key(net, &fl4);
-
-		if (IS_ERR(route))
-			return false;
-		dst = &route->dst;
-	}
-	if (dst->error)
-		goto release;
+	if (skb->pkt_type != PACKET_HOST || appex_skb_is_bridged(skb))
+		return false;
+	net = dev_net(skb->dev);
+	/* `skb->dev` may be where it leaves already. */
+	in = dev_get_by_index_rcu(net, skb->skb_iif);
+	if (!in)
+		return false;
+	dst = v6 ? appex_reply_route_v6(net, skb, in, bytes) :
+		   appex_reply_route_v4(net, skb, in, bytes);
+	if (!dst)
+		return false;
 	reply = alloc_skb(LL_RESERVED_SPACE(dst->dev) + len, GFP_ATOMIC | __GFP_NOWARN);
-	if (!reply)
-		goto release;
+	if (!reply) {
+		dst_release(dst);
+		return false;
+	}
 	skb_reserve(reply, LL_RESERVED_SPACE(dst->dev));
 	skb_put_data(reply, bytes, len);
 	skb_reset_network_header(reply);
 	skb_set_transport_header(reply, v6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr));
 	reply->protocol = v6 ? htons(ETH_P_IPV6) : htons(ETH_P_IP);
+	reply->mark = v6 ? IP6_REPLY_MARK(net, skb->mark) : IP4_REPLY_MARK(net, skb->mark);
 	skb_dst_set(reply, dst);
 	if (v6)
 		ip6_local_out(net, NULL, reply);
 	else
 		ip_local_out(net, NULL, reply);
 	return true;
-release:
-	dst_release(dst);
-	return false;
 }
 
 /*
@@ -330,29 +427,14 @@ void appex_tcp_hasten_syn(struct sock *sk, u32 ms)
 /*
  * Bounds the windows that are going to be offered, as TCP_WINDOW_CLAMP does; a
  * growing receive buffer lifts the bound again. TCP itself takes care never to
- * take back what was offered. Returns the former bound if that was higher, else 0.
- * Socket lock held.
+ * take back what was offered. Socket lock held, or nobody else can reach the socket.
  */
-u32 appex_tcp_limit_window(struct sock *sk, u32 bytes)
+void appex_tcp_bound_window(struct sock *sk, u32 bytes)
 {
 	struct tcp_sock *tp = tcp_sk(sk);
-	u32 before = tp->window_clamp;
 
-	if (tp->rcv_ssthresh > bytes)
-		tp->rcv_ssthresh = bytes;
-	if (before <= bytes)
-		return 0;
+	tp->rcv_ssthresh = min(tp->rcv_ssthresh, bytes);
 	WRITE_ONCE(tp->window_clamp, bytes);
-	return before;
-}
-
-/* Socket lock held, or nobody else can reach the socket. */
-void appex_tcp_restore_window(struct sock *sk, u32 bytes)
-{
-	struct tcp_sock *tp = tcp_sk(sk);
-
-	if (tp->window_clamp < bytes)
-		WRITE_ONCE(tp->window_clamp, bytes);
 }
 
 int appex_dev_ifindex(const struct net_device *dev)
@@ -382,7 +464,7 @@ const struct net_device *appex_dev_by_index(u32 index)
 	return dev_get_by_index_rcu(&init_net, (int)index);
 }
 
-/* Softirq or BH off, RCU. `peer` is an IPv4 address in network order. */
+/* RCU. `peer` is an IPv4 address in network order. */
 bool appex_dev_onlink_v4(const struct net_device *dev, const u8 *peer)
 {
 	const struct in_device *in_dev = __in_dev_get_rcu(dev);
@@ -429,7 +511,11 @@ static int appex_net_init(struct net *net)
 {
 	struct appex_net *own = net_generic(net, appex_net_id);
 
-	if (net_eq(net, &init_net) ||
+	/*
+	 * Not those that anybody can make: who is root there may choose zeta by name, and
+	 * needs no hooks to break his own connections, but shall not be near anybody else's.
+	 */
+	if (net_eq(net, &init_net) || net->user_ns != &init_user_ns ||
 	    nf_register_net_hooks(net, appex_net_hooks, appex_net_hooks_count))
 		return 0;
 	own->hooked = true;

@@ -45,11 +45,14 @@ u64 appex_random_u64(void);
 int appex_skb_copy_bits(const struct sk_buff *skb, u32 offset, void *to, u32 len);
 u32 appex_skb_gso_segs(const struct sk_buff *skb);
 bool appex_skb_from_transport(const struct sk_buff *skb);
+bool appex_skb_is_being_sent(const struct sk_buff *skb);
+bool appex_skb_sk_in(const struct sk_buff *skb, const struct nf_hook_state *state);
 int appex_skb_iif(const struct sk_buff *skb);
 struct sock *appex_skb_full_sk(const struct sk_buff *skb);
 bool appex_skb_send_copy(struct sk_buff *skb, bool v6);
 bool appex_sending_copy(void);
 bool appex_skb_is_first_synack(const struct sk_buff *skb);
+bool appex_skb_untranslated(const struct sk_buff *skb, bool v6, u8 *ends, u16 *ports);
 bool appex_skb_send_reply(const struct sk_buff *skb, const void *bytes, u32 len, bool v6);
 void appex_skb_hasten_synack(struct sk_buff *skb, u32 ms);
 
@@ -80,8 +83,7 @@ void appex_sock_put(struct sock *sk);
 bool appex_tcp_peer_time(const struct sock *sk, u32 *time);
 void appex_tcp_count_copy(struct sock *sk, u32 segments, bool in_order);
 void appex_tcp_hasten_syn(struct sock *sk, u32 ms);
-u32 appex_tcp_limit_window(struct sock *sk, u32 bytes);
-void appex_tcp_restore_window(struct sock *sk, u32 bytes);
+void appex_tcp_bound_window(struct sock *sk, u32 bytes);
 u32 appex_tcp_snd_cwnd(const struct sock *sk);
 void appex_tcp_snd_cwnd_set(struct sock *sk, u32 segments);
 u32 appex_tcp_packets_in_flight(const struct sock *sk);
@@ -128,6 +130,8 @@ void appex_flows_walk(struct rhashtable *table,
 struct appex_flows_cursor {
 	struct rhashtable_iter iter;
 	const void *file;
+	/* Entries since the last pause. */
+	u32 met;
 };
 
 void appex_flows_cursor_open(struct appex_flows_cursor *cursor, struct rhashtable *table);

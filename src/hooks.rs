@@ -98,9 +98,7 @@ impl<'a> Met<'a> {
     fn adopt(&self, guard: &impl ReadSide, is_onlink: bool, socket: &mut Socket<'_>) {
         let hot = self.engine.hot();
         let peer = self.packet.dest;
-        if let (1.., Some(rtt_us)) = (hot.short_rtt_ms, socket.srtt_us()) {
-            self.state.near.note(peer, rtt_us, hot.short_rtt_ms);
-        }
+        adoption::note_near(self.state, &hot, socket, peer);
         let rules = &self.state.rules;
         let ports = (self.packet.source_port, self.packet.dest_port);
         let found = rules.find(guard, peer, ports, |path| socket.cgroup(path));
@@ -168,7 +166,7 @@ impl<'a> Met<'a> {
         };
         if packet.payload == 0 {
             // A window that is offered with data is that of the acknowledgement before it, or little more.
-            adoption::limit_window(self.engine, socket);
+            adoption::limit_window(self.state, socket);
         }
         let end = seq.wrapping_add(packet.payload);
         let segment = Segment {
@@ -210,7 +208,14 @@ impl<'a> Met<'a> {
         if flows::note(self.state, &place, routed.packet(), &self.packet) {
             return Verdict::Pass;
         }
-        if let Some(reset) = Reset::of(&self.packet) {
+        // Whoever sent it is told in his own terms: behind a NAT these are other addresses.
+        let mut refused = self.packet;
+        if let Some([source, dest]) = routed.untranslated() {
+            let family = refused.family();
+            (refused.source, refused.source_port) = (addr(family, &source.0), source.1);
+            (refused.dest, refused.dest_port) = (addr(family, &dest.0), dest.1);
+        }
+        if let Some(reset) = Reset::of(&refused) {
             routed.send_reply(reset.bytes());
         }
         Verdict::Refuse
@@ -291,6 +296,12 @@ impl Hooks for Engines {
             met.interface = way.interface;
             met.adopt(&raw, way.is_onlink, &mut socket);
         }
+        // Sockets that use the algorithm by name are here, too, whichever way they leave.
+        let adopted = congestion::control().with(&mut socket, |flow| flow.adoption().copied());
+        let leaves_by = adopted.flatten().map(|adoption| adoption.interface);
+        if !leaves_by.is_some_and(|interface| met.engine.attached.contains(interface)) {
+            return;
+        }
         let is_again = seq.wrapping_sub(socket.snd_nxt()) >> 31 == 1;
         if let Some(in_order) = met.attend(&mut socket, is_again) {
             met.double(sending, in_order);
@@ -351,6 +362,17 @@ pub(crate) fn is_onlink(device: &Device<'_>, peer: Addr) -> bool {
             .first_chunk()
             .is_some_and(|addr| device.is_onlink_v4(addr)),
         units::Family::V6 => device.is_onlink_v6(&bits),
+    }
+}
+
+/// An address as the kernel has it in a union for both families.
+fn addr(family: units::Family, bytes: &[u8; 16]) -> Addr {
+    match family {
+        units::Family::V4 => {
+            let [a, b, c, d, ..] = *bytes;
+            Addr::v4([a, b, c, d])
+        }
+        units::Family::V6 => Addr::v6(*bytes),
     }
 }
 

@@ -22,12 +22,12 @@ struct Entry {
     /// Tells it from all others that were ever in force. Never zero.
     id: u32,
     /// Connections that it has decided about.
-    hits: Arc<Atomic<u64>>,
+    hits: Atomic<u64>,
 }
 
 /// All of them.
 struct Set {
-    entries: KVec<Entry>,
+    entries: KVec<Arc<Entry>>,
     asks_for_cgroup: bool,
 }
 
@@ -157,11 +157,14 @@ impl Rules {
             asks_for_cgroup: false,
         };
         {
+            let into = if signed { &mut new } else { &mut old };
             // Nobody else changes them meanwhile, but memory is not to be waited for in a read side.
+            let count = self.set.get(&kernel::sync::rcu::read_lock()).entries.len();
+            into.entries.reserve(count, GFP_KERNEL)?;
             let guard = kernel::sync::rcu::read_lock();
             for entry in &self.set.get(&guard).entries {
-                let into = if signed { &mut new } else { &mut old };
-                into.entries.push(entry.again(GFP_ATOMIC)?, GFP_ATOMIC)?;
+                // Takes no memory: there is room.
+                into.entries.push(entry.clone(), GFP_ATOMIC)?;
             }
         }
         for edit in edits(text) {
@@ -181,10 +184,10 @@ impl Rules {
                 None => {
                     let known = old.position(kept).and_then(|at| old.entries.get(at));
                     let entry = match known {
-                        Some(entry) => entry.again(GFP_KERNEL)?,
+                        Some(entry) => entry.clone(),
                         None => {
                             *last = last.wrapping_add(1).max(1);
-                            Entry::new(rule, kept, *last)?
+                            Arc::new(Entry::new(rule, kept, *last)?, GFP_KERNEL)?
                         }
                     };
                     new.entries.push(entry, GFP_KERNEL)?;
@@ -205,19 +208,7 @@ impl Entry {
             rule,
             text,
             id,
-            hits: Arc::new(Atomic::new(0), GFP_KERNEL)?,
-        })
-    }
-
-    /// The same rule for another set.
-    fn again(&self, flags: kernel::alloc::Flags) -> Result<Self, Refused> {
-        let mut text = KVec::new();
-        text.extend_from_slice(&self.text, flags)?;
-        Ok(Entry {
-            rule: self.rule,
-            text,
-            id: self.id,
-            hits: self.hits.clone(),
+            hits: Atomic::new(0),
         })
     }
 }

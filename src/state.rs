@@ -55,6 +55,10 @@ pub(crate) struct State {
     pub(crate) near: Near,
     /// Rounds of the reaper that are to look at all adopted sockets.
     pub(crate) reviews: Atomic<u32>,
+    /// One if a subnet was found near since connections were last looked at for that.
+    pub(crate) near_news: Atomic<u32>,
+    /// Rounds of the reaper before that is done again; the reaper's own.
+    pub(crate) near_quiet: Atomic<u32>,
     /// Interfaces of the machine, attached or not.
     #[pin]
     pub(crate) interfaces: Interfaces,
@@ -81,6 +85,8 @@ pub(crate) struct Engine {
     pub(crate) counting: [Atomic<u64>; 2],
     /// Flow records made by it, against its session limit.
     pub(crate) tracked: Atomic<i64>,
+    /// Those of them that both ends take part in.
+    pub(crate) two_way: Atomic<i64>,
     /// Sockets adopted by it, against its other limit.
     pub(crate) accelerated: Atomic<i64>,
 }
@@ -93,6 +99,7 @@ impl Engine {
             active: [Atomic::new(0), Atomic::new(0)],
             counting: [Atomic::new(0), Atomic::new(0)],
             tracked: Atomic::new(0),
+            two_way: Atomic::new(0),
             accelerated: Atomic::new(0),
         })
     }
@@ -154,6 +161,8 @@ impl State {
                 via: Via::new()?,
                 near: Near::new()?,
                 reviews: Atomic::new(0),
+                near_news: Atomic::new(0),
+                near_quiet: Atomic::new(0),
                 interfaces <- Interfaces::new(),
                 links <- Links::new(),
                 rules <- Rules::new(),

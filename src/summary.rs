@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a socket's [`Summary`] says in numbers, for readers that look at it without the socket's lock.
+//! What a socket's [`Summary`] says in numbers, for readers that look at it without the socket's lock; and
+//! what an engine's settings are to its model.
 
 use crate::model::control::{Mode, Settings};
 use crate::model::rules::{self, Choice};
+use crate::model::settings::{unpack, Key, FLAG_HIGH_CONSERV};
+use crate::proc;
 use crate::sys::tcp::Summary;
 
 /// Words for the numbers that [`mode`] gives.
@@ -58,4 +61,28 @@ pub(crate) fn overrule(settings: &mut Settings, choice: &Choice) {
         // kbit/s to bytes per second.
         settings.max_rate = u64::from(kbps).saturating_mul(125);
     }
+}
+
+/// The numbers of an engine as the model wants them.
+pub(crate) fn settings(settings: &proc::Settings) -> Settings {
+    let mut out = Settings::default();
+    let get = |key| settings.get(key);
+    let small = |key| u32::try_from(get(key)).unwrap_or(u32::MAX);
+    out.initial_cwnd = small(Key::InitialCwndWan);
+    out.track_random_loss = get(Key::TrackRandomLoss) != 0;
+    out.conserv_mode = get(Key::ConservMode) != 0;
+    out.high_conserv = get(Key::TcpFlags) & FLAG_HIGH_CONSERV != 0;
+    out.max_tx = get(Key::MaxTxEnable) != 0;
+    out.max_tx_effective_ms = small(Key::MaxTxEffectiveMs);
+    out.max_tx_min_ssthresh = small(Key::MaxTxMinSsThresh);
+    out.half_cwnd_min_srtt_ms = small(Key::HalfCwndMinSRtt);
+    out.half_cwnd_loss_rate_shift = small(Key::HalfCwndLossRateShift);
+    out.half_cwnd_low_limit = small(Key::HalfCwndLowLimit);
+    (out.min_ssthresh, out.min_ssthresh_lossy) = unpack(get(Key::MinSsThresh));
+    out.retran_wait_ms = small(Key::RetranWaitListMs);
+    out.ultra_boost = small(Key::UltraBoostWin);
+    out.max_cwnd = small(Key::MaxCwndWan);
+    // kbit/s to bytes per second.
+    out.max_rate = get(Key::MaxAccFlowTxKbps).saturating_mul(125);
+    out
 }

@@ -36,6 +36,8 @@ const ACTIVE: Millis = Millis::from_secs(10);
 pub struct Seen(pub u32);
 
 impl Seen {
+    /// Packets in that direction. Those that open or reset a TCP connection do not count: a stranger who
+    /// invents source addresses brings them about on both sides.
     const FORWARD: u32 = 1 << 0;
     const BACKWARD: u32 = 1 << 1;
     const FIN_FORWARD: u32 = 1 << 2;
@@ -50,16 +52,19 @@ impl Seen {
         } else {
             (Self::BACKWARD, Self::FIN_BACKWARD)
         };
-        let mut bits = here;
-        if let Transport::Tcp { flags, .. } = packet.transport {
-            if flags.has(TcpFlags::FIN) {
-                bits |= fin;
-            }
-            if flags.has(TcpFlags::RST) {
-                bits |= Self::RESET;
-            }
+        let Transport::Tcp { flags, .. } = packet.transport else {
+            return Self(here);
+        };
+        if flags.has(TcpFlags::RST) {
+            return Self(Self::RESET);
         }
-        Self(bits)
+        if flags.has(TcpFlags::SYN) {
+            return Self(0);
+        }
+        match flags.has(TcpFlags::FIN) {
+            true => Self(here | fin),
+            false => Self(here),
+        }
     }
 
     /// Both sets together.
@@ -76,13 +81,18 @@ impl Seen {
     pub const fn phase(self) -> Phase {
         if self.has_all(Self::RESET) || self.has_all(Self::FIN_FORWARD | Self::FIN_BACKWARD) {
             Phase::Closed
+        } else if !self.is_two_way() {
+            Phase::OneWay
         } else if self.0 & (Self::FIN_FORWARD | Self::FIN_BACKWARD) != 0 {
             Phase::Closing
-        } else if self.has_all(Self::FORWARD | Self::BACKWARD) {
-            Phase::TwoWay
         } else {
-            Phase::OneWay
+            Phase::TwoWay
         }
+    }
+
+    /// Whether both ends have taken part, beyond a handshake.
+    pub const fn is_two_way(self) -> bool {
+        self.has_all(Self::FORWARD | Self::BACKWARD)
     }
 
     /// Whether `packet` begins a new connection with the addresses and ports of one that is over.
@@ -91,16 +101,17 @@ impl Seen {
         let Transport::Tcp { flags, .. } = packet.transport else {
             return false;
         };
-        flags.opens() && matches!(self.phase(), Phase::Closed | Phase::Closing)
+        let has_fin = self.0 & (Self::FIN_FORWARD | Self::FIN_BACKWARD) != 0;
+        flags.opens() && (has_fin || self.phase() == Phase::Closed)
     }
 }
 
 /// How far a connection is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Phase {
-    /// Packets in one direction only.
+    /// Packets in one direction only, a TCP handshake aside.
     OneWay,
-    /// Packets in both directions.
+    /// Packets in both directions, a TCP handshake aside.
     TwoWay,
     /// One end has no more data.
     Closing,
@@ -110,8 +121,8 @@ pub enum Phase {
 
 /// Idle time after which a flow is forgotten.
 ///
-/// `short` is `flowShortTimeout`. It applies to flows that never got an answer, and never shortens
-/// the life of an established connection.
+/// `short` is `flowShortTimeout`. It applies to flows that never got an answer, and to connections on which nothing
+/// followed the handshake; their record is made anew with the next packet. It never shortens the life of one in use.
 pub fn timeout(proto: u8, phase: Phase, short: Millis) -> Millis {
     match phase {
         Phase::OneWay => short,
@@ -141,23 +152,44 @@ pub enum Admit {
     Ignore,
     /// The table is full; the packet passes untouched and unrecorded.
     Pass,
-    /// The table is full and the connection is refused: the packet is dropped.
+    /// There are too many connections, and this one is refused: the packet is dropped.
     Refuse,
 }
 
-/// Decides about the first packet of a flow while there are `sessions` flows.
+/// How many flows there are.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Sessions {
+    /// With a record.
+    pub all: u64,
+    /// Those of them on which both ends have taken part ([`Seen::is_two_way`]).
+    pub two_way: u64,
+}
+
+/// Decides about the first packet of a flow while there are `sessions`.
 ///
 /// Only what opens a TCP connection is ever refused: a packet from the middle of one belongs to a
-/// connection that is older than the table, and dropping it would break that.
-pub fn admit(limits: &SessionLimits, sessions: u64, packet: &Packet) -> Admit {
+/// connection that is older than the table, and dropping it would break that. Only flows that both ends take
+/// part in count against what is refused, or anybody could have everybody refused with packets from
+/// addresses that he does not have. The others have as much room of their own then, and beyond it pass.
+pub fn admit(limits: &SessionLimits, sessions: Sessions, packet: &Packet) -> Admit {
     if matches!(packet.transport, Transport::Tcp { flags, .. } if flags.has(TcpFlags::RST)) {
         return Admit::Ignore;
     }
-    if sessions < u64::from(limits.sessions) {
-        return Admit::Track;
+    let limit = u64::from(limits.sessions);
+    if limits.bypass {
+        return match sessions.all < limit {
+            true => Admit::Track,
+            false => Admit::Pass,
+        };
+    }
+    if sessions.two_way < limit {
+        return match sessions.all.saturating_sub(sessions.two_way) < limit {
+            true => Admit::Track,
+            false => Admit::Pass,
+        };
     }
     match packet.transport {
-        Transport::Tcp { flags, .. } if flags.opens() && !limits.bypass => Admit::Refuse,
+        Transport::Tcp { flags, .. } if flags.opens() => Admit::Refuse,
         _ => Admit::Pass,
     }
 }

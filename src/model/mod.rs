@@ -50,3 +50,4 @@ pub mod stats;
 pub mod text;
 pub mod units;
 pub mod via;
+pub mod window;

@@ -34,8 +34,8 @@ use kernel::sync::Arc;
 const SETTING: u16 = 0o644;
 /// Permissions of what the module only tells.
 const INFORMATION: u16 = 0o444;
-/// Permissions of `flows`: whose connections pass this machine is nobody else's business, as in
-/// `/proc/net/nf_conntrack`.
+/// Permissions of `flows` and `rules`: whose connections pass this machine, and what peers and control groups
+/// there are, is nobody else's business, as in `/proc/net/nf_conntrack`.
 const PRIVATE: u16 = 0o600;
 
 /// All directories; dropping it removes them.
@@ -66,7 +66,7 @@ fn populate(directory: Arc<Directory>) -> Result<Dir<Content>> {
         };
         let name = CString::try_from_fmt(fmt!("{}", spec.name))?;
         let mode = match spec.name {
-            "flows" => PRIVATE,
+            "flows" | "rules" => PRIVATE,
             "stats" => SETTING,
             _ if spec.writable => SETTING,
             _ => INFORMATION,

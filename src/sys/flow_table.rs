@@ -185,14 +185,17 @@ impl<T: Send + Sync + 'static> Cursor<T> {
     /// The entry for which `wanted` says yes: the present one or, if `advance`, one after it. Gives
     /// others the CPU now and then; null at the end, and if the reader is to be killed. To be called
     /// between start and stop.
+    ///
+    /// What it gave before is gone when `advance` is said: there may be a pause. Each entry counts
+    /// towards the next, whether it is wanted or not: it may have been printed, or skipped over.
     pub(in crate::sys) fn find(
         &mut self,
         advance: bool,
         wanted: impl Fn(&Key, &T) -> bool,
     ) -> *mut c::appex_flow_node {
-        /// Entries between two pauses: some ten microseconds of work.
-        const BATCH: u32 = 256;
-        let mut left = BATCH;
+        if advance && !self.take_turn() {
+            return ptr::null_mut();
+        }
         // SAFETY: Open by the type invariant, and started.
         let mut node = unsafe {
             match advance {
@@ -202,18 +205,26 @@ impl<T: Send + Sync + 'static> Cursor<T> {
         };
         // SAFETY: A node that the walk gave stays valid until the stop or the next pause.
         while !node.is_null() && !unsafe { Self::visit(node, &wanted) } {
-            left = left.saturating_sub(1);
-            if left == 0 {
-                left = BATCH;
-                // SAFETY: As above.
-                if !unsafe { c::appex_flows_cursor_pause(&mut self.raw) } {
-                    return ptr::null_mut();
-                }
+            if !self.take_turn() {
+                return ptr::null_mut();
             }
             // SAFETY: As above.
             node = unsafe { c::appex_flows_cursor_next(&mut self.raw) };
         }
         node
+    }
+
+    /// Counts an entry, and pauses when there were many. False if the reader is to be killed.
+    fn take_turn(&mut self) -> bool {
+        /// Entries between two pauses: some hundred microseconds of work if each is printed.
+        const BATCH: u32 = 256;
+        self.raw.met = self.raw.met.saturating_add(1);
+        if self.raw.met < BATCH {
+            return true;
+        }
+        self.raw.met = 0;
+        // SAFETY: Open by the type invariant, and started: only `find` calls this.
+        unsafe { c::appex_flows_cursor_pause(&mut self.raw) }
     }
 
     /// Calls `visit` for an entry.

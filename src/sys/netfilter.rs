@@ -62,7 +62,7 @@ impl Verdict {
 ///
 /// # Invariants
 ///
-/// `packet` is in one of these hooks, with BH off, and of the family `v6` says.
+/// `packet` is in one of these hooks, and of the family `v6` says.
 pub(crate) struct Routed<'a> {
     packet: Packet<'a>,
     v6: bool,
@@ -74,8 +74,13 @@ impl<'a> Routed<'a> {
         &self.packet
     }
 
+    /// Source and destination as who sent it wrote them, whatever has translated them since, if that is known.
+    pub(crate) fn untranslated(&self) -> Option<[([u8; 16], u16); 2]> {
+        self.packet.untranslated(self.v6)
+    }
+
     /// Sends `bytes`, a packet from the network header on, to where this one came from.
-    /// False if that was not possible, or this one is from here.
+    /// False if that was not possible, this one is from here, or nobody may be answered.
     pub(crate) fn send_reply(&self, bytes: &[u8]) -> bool {
         let header = match self.v6 {
             true => 40,
@@ -89,12 +94,11 @@ impl<'a> Routed<'a> {
     }
 }
 
-/// A packet of a local socket on its way out, before any other hook.
+/// A packet of a local socket on its way out.
 ///
 /// # Invariants
 ///
-/// `packet` is in LOCAL_OUT, before any other hook, and of the family `v6`
-/// says.
+/// `packet` is in LOCAL_OUT, and of the family `v6` says.
 pub(crate) struct LocalOut<'a> {
     packet: Packet<'a>,
     v6: bool,
@@ -142,18 +146,18 @@ impl<'a> LocalOut<'a> {
     /// The TCP socket that is sending it, locked, if the ports are its own. Only
     /// one [`Socket`] at a time, hence `&mut`.
     pub(crate) fn socket(&mut self, local_port: u16, remote_port: u16) -> Option<Socket<'_>> {
-        // SAFETY: A `LocalOut` is only made in LOCAL_OUT at the first priority of all.
+        // SAFETY: A `LocalOut` is only made in LOCAL_OUT.
         unsafe { self.packet.sending_socket(local_port, remote_port) }
     }
 }
 
-/// What the hooks call. BH may be on in `local_out`, is off in the others;
-/// RCU is held in all; none may sleep.
+/// What the hooks call. RCU is held in all, none may sleep. BH is off in `pre_routing`; in the others it may be on
+/// when a process sends.
 pub(crate) trait Hooks: Sync + 'static {
     /// A packet of a local socket that will leave by `out`.
     fn local_out(&self, family: Family, out: &Device<'_>, sending: &mut LocalOut<'_>);
 
-    /// A packet of a local socket of another namespace, before any other hook.
+    /// A packet of a local socket of another namespace.
     fn guest_out(&self, family: Family, sending: &mut LocalOut<'_>);
 
     /// A packet that is forwarded to `out`, before its addresses are translated.
@@ -233,9 +237,9 @@ impl Registration {
         to_result(unsafe {
             c::nf_register_net_hooks(&raw mut c::init_net, ops.as_ptr(), HOOKS as u32)
         })?;
+        let guest_ops = guests.as_ptr();
         // SAFETY: As above; there is one registration at a time, the module's.
-        let others =
-            to_result(unsafe { c::appex_nets_register(guests.as_ptr(), GUEST_HOOKS as u32) });
+        let others = to_result(unsafe { c::appex_nets_register(guest_ops, GUEST_HOOKS as u32) });
         if let Err(error) = others {
             // SAFETY: Just registered; callbacks may run until a grace period is over.
             unsafe {
@@ -282,9 +286,13 @@ unsafe extern "C" fn local_out_hook<H: Hooks, const V6: bool>(
 ) -> ffi::c_uint {
     // SAFETY: Promised by the caller; packet, state and device are valid for the call.
     unsafe {
+        // A packet that a virtual device has brought here from another namespace.
+        if !c::appex_skb_sk_in(skb, state) {
+            return c::NF_ACCEPT;
+        }
         if let Some(out) = Device::from_raw((*state).out) {
             let packet = Packet::from_raw(skb);
-            // INVARIANT: This hook is registered in LOCAL_OUT at the first priority of all.
+            // INVARIANT: This hook is registered in LOCAL_OUT.
             (*target.cast::<H>()).local_out(family(V6), &out, &mut LocalOut { packet, v6: V6 });
         }
     }
@@ -297,11 +305,14 @@ unsafe extern "C" fn local_out_hook<H: Hooks, const V6: bool>(
 unsafe extern "C" fn guest_out_hook<H: Hooks, const V6: bool>(
     target: *mut ffi::c_void,
     skb: *mut c::sk_buff,
-    _state: *const c::nf_hook_state,
+    state: *const c::nf_hook_state,
 ) -> ffi::c_uint {
-    // SAFETY: As above. That the namespace is another one changes nothing: the packet is sent under its
-    // own socket's lock there, too.
+    // SAFETY: As above. Other hooks of the namespace may come first, and hand packets to user space;
+    // `Packet::sending_socket` tells those that come back from there.
     unsafe {
+        if !c::appex_skb_sk_in(skb, state) {
+            return c::NF_ACCEPT;
+        }
         let packet = Packet::from_raw(skb);
         // INVARIANT: As above.
         (*target.cast::<H>()).guest_out(family(V6), &mut LocalOut { packet, v6: V6 });

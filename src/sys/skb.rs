@@ -108,13 +108,25 @@ impl<'a> Packet<'a> {
         unsafe { c::appex_skb_send_copy(self.skb, v6) }
     }
 
+    /// Source and destination as they were before anything translated them, if connection tracking knows: addresses
+    /// as in the header, an IPv4 one in the first four bytes, and ports.
+    pub(in crate::sys) fn untranslated(&self, v6: bool) -> Option<[([u8; 16], u16); 2]> {
+        let mut ends = [[0u8; 16]; 2];
+        let mut ports = [0u16; 2];
+        // SAFETY: Valid by the type invariant; there is room for two addresses and two ports.
+        let known = unsafe {
+            c::appex_skb_untranslated(self.skb, v6, ends.as_mut_ptr().cast(), ports.as_mut_ptr())
+        };
+        let ([from, to], [from_port, to_port]) = (ends, ports);
+        known.then_some([(from, from_port), (to, to_port)])
+    }
+
     /// Sends a packet of our own, at most a few headers, to where this one came from. False if
     /// there is no memory or no way.
     ///
     /// # Safety
     ///
-    /// The packet must be met in a hook behind its device, with BH off; `bytes` must begin with a
-    /// complete network header of the family `v6` says.
+    /// The packet must be met in a hook behind its device; `bytes` must begin with a complete network header of the family `v6` says.
     pub(in crate::sys) unsafe fn send_reply(&self, bytes: &[u8], v6: bool) -> bool {
         let len = u32::try_from(bytes.len()).unwrap_or(0);
         // SAFETY: Valid by the type invariant; `len` bytes are read. The rest the caller promises.
@@ -137,17 +149,17 @@ impl<'a> Packet<'a> {
     ///
     /// # Safety
     ///
-    /// The packet must be met in LOCAL_OUT before any hook that could have
-    /// queued it: only there is a TCP packet that comes straight from the
-    /// socket with these ports (checked here) sent under that socket's lock,
-    /// by this very context.
+    /// The packet must be met in LOCAL_OUT: there a TCP packet of the socket
+    /// with these ports, that still has the route its socket lent it (checked
+    /// here: nobody has kept it for later), is sent under that socket's
+    /// lock, by this very context.
     pub(in crate::sys) unsafe fn sending_socket(
         &self,
         local_port: u16,
         remote_port: u16,
     ) -> Option<Socket<'_>> {
         // SAFETY: Valid by the type invariant.
-        if !unsafe { c::appex_skb_from_transport(self.skb) } {
+        if !unsafe { c::appex_skb_is_being_sent(self.skb) } {
             return None;
         }
         // SAFETY: Valid by the type invariant.

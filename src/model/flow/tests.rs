@@ -45,6 +45,13 @@ fn a_connection_lives_through_its_phases() {
     let mut packets = vec![(true, SYN)];
     assert_eq!(after(&packets).phase(), Phase::OneWay);
     packets.push((false, SYN_ACK));
+    packets.push((true, ACK));
+    assert_eq!(
+        after(&packets).phase(),
+        Phase::OneWay,
+        "the other end has only answered the SYN"
+    );
+    packets.push((false, ACK));
     assert_eq!(after(&packets).phase(), Phase::TwoWay);
     packets.push((true, FIN_ACK));
     assert_eq!(after(&packets).phase(), Phase::Closing);
@@ -74,10 +81,12 @@ fn an_idle_flow_is_forgotten_by_its_phase() {
         |proto, seen, idle: u64| expired(Millis(1000 + idle), Millis(1000), proto, seen, SHORT);
     let one_way = after(&[(true, SYN)]);
     assert!(!gone(TCP, one_way, 29_999) && gone(TCP, one_way, 30_000));
-    let two_way = after(&[(true, SYN), (false, SYN_ACK)]);
+    let half_open = after(&[(true, SYN), (false, SYN_ACK)]);
+    assert!(!gone(TCP, half_open, 29_999) && gone(TCP, half_open, 30_000));
+    let two_way = after(&[(true, ACK), (false, ACK)]);
     assert!(!gone(TCP, two_way, 7_439_999) && gone(TCP, two_way, 7_440_000));
     assert!(!gone(UDP, two_way, 119_999) && gone(UDP, two_way, 120_000));
-    let closing = after(&[(true, SYN), (false, FIN_ACK)]);
+    let closing = after(&[(true, ACK), (false, FIN_ACK)]);
     assert!(!gone(TCP, closing, 59_999) && gone(TCP, closing, 60_000));
     let closed = after(&[(true, FIN_ACK), (false, FIN_ACK)]);
     assert!(!gone(TCP, closed, 9_999) && gone(TCP, closed, 10_000));
@@ -112,6 +121,10 @@ fn ports_may_be_used_again_after_the_end_only() {
         !after(&[(true, SYN), (false, SYN_ACK)]).restarts(&syn),
         "a repeated SYN"
     );
+    assert!(
+        after(&[(false, FIN_ACK)]).restarts(&syn),
+        "an end that was met without a beginning"
+    );
     assert!(after(&[(true, SYN), (false, RST)]).restarts(&syn));
     assert!(after(&[(true, FIN_ACK), (false, FIN_ACK)]).restarts(&syn));
     assert!(!after(&[(true, FIN_ACK), (false, FIN_ACK)]).restarts(&packet(ACK, 0)));
@@ -132,14 +145,45 @@ fn over_the_limit_only_new_connections_are_refused() {
         ..LIMITS
     };
     let syn = packet(SYN, 0);
-    assert_eq!(admit(&LIMITS, 9, &syn), Admit::Track);
-    assert_eq!(admit(&LIMITS, 10, &syn), Admit::Pass);
-    assert_eq!(admit(&refusing, 9, &syn), Admit::Track);
-    assert_eq!(admit(&refusing, 10, &syn), Admit::Refuse);
-    assert_eq!(admit(&refusing, 10, &packet(ACK, 9)), Admit::Pass);
-    assert_eq!(admit(&refusing, 10, &packet(SYN_ACK, 0)), Admit::Pass);
+    let there = |all, two_way| Sessions { all, two_way };
+    assert_eq!(admit(&LIMITS, there(9, 9), &syn), Admit::Track);
+    assert_eq!(admit(&LIMITS, there(10, 0), &syn), Admit::Pass);
+    assert_eq!(admit(&refusing, there(9, 9), &syn), Admit::Track);
+    assert_eq!(admit(&refusing, there(10, 10), &syn), Admit::Refuse);
+    assert_eq!(
+        admit(&refusing, there(10, 10), &packet(ACK, 9)),
+        Admit::Pass
+    );
+    assert_eq!(
+        admit(&refusing, there(10, 10), &packet(SYN_ACK, 0)),
+        Admit::Pass
+    );
     assert!(may_accelerate(&LIMITS, 4));
     assert!(!may_accelerate(&LIMITS, 5));
+}
+
+/// Packets of strangers, half-open connections and the like fill their own share of the table only.
+#[test]
+fn what_nobody_answers_has_nobody_refused() {
+    let refusing = SessionLimits {
+        bypass: false,
+        ..LIMITS
+    };
+    let there = |all, two_way| Sessions { all, two_way };
+    let syn = packet(SYN, 0);
+    assert_eq!(admit(&refusing, there(10, 0), &syn), Admit::Pass);
+    assert_eq!(admit(&refusing, there(19, 9), &syn), Admit::Pass);
+    assert_eq!(
+        admit(&refusing, there(18, 9), &syn),
+        Admit::Track,
+        "one more of each"
+    );
+    assert_eq!(admit(&refusing, there(20, 10), &syn), Admit::Refuse);
+    assert_eq!(
+        admit(&refusing, there(0, 3), &syn),
+        Admit::Track,
+        "counted up late on another processor"
+    );
 }
 
 #[test]

@@ -6,16 +6,15 @@ use super::socket::Socket;
 use crate::sys::bindings as c;
 
 impl Socket<'_> {
-    /// Bounds the windows that are offered from now on, bytes. Returns the former bound if it was higher.
-    pub(crate) fn limit_window(&mut self, bytes: u32) -> Option<u32> {
+    /// What bounds the windows that are offered, bytes.
+    pub(crate) fn window_bound(&self) -> u32 {
         // SAFETY: A locked TCP socket by the type invariant.
-        let before = unsafe { c::appex_tcp_limit_window(self.as_ptr(), bytes) };
-        (before != 0).then_some(before)
+        unsafe { (*self.as_ptr().cast::<c::tcp_sock>()).window_clamp }
     }
 
-    /// Lifts the bound to what it was.
-    pub(crate) fn restore_window(&mut self, bytes: u32) {
+    /// Bounds the windows that are offered from now on, bytes.
+    pub(crate) fn bound_window(&mut self, bytes: u32) {
         // SAFETY: A locked TCP socket by the type invariant.
-        unsafe { c::appex_tcp_restore_window(self.as_ptr(), bytes) }
+        unsafe { c::appex_tcp_bound_window(self.as_ptr(), bytes) }
     }
 }
