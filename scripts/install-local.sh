@@ -68,6 +68,11 @@ put() {
 	manifest+=("$to")
 }
 
+# An installation from before wankbps had an effect shipped it as 1000000: obeyed
+# now, that would hold a faster server to one gigabit.
+before_shaper=
+[[ ! -e $destdir$root/bin/lib/common.sh || -e $destdir$root/bin/lib/shape.sh ]] || before_shaper=1
+
 for dir in "$root" "$root/bin" "$root/bin/lib" "$root/etc" "$root/log"; do
 	make_dir "$dir"
 done
@@ -87,6 +92,14 @@ fi
 config=$destdir$root/etc/config
 if [[ -e $config ]]; then
 	printf 'Kept the configuration %s\n' "$config"
+	# The comment that was shipped with it tells, too, where the old scripts are gone.
+	rate='^wankbps=(["'\'']?)1000000\1[[:space:]]*$'
+	if grep -Eq "$rate" "$config" && { [[ -n $before_shaper ]] ||
+		grep -B1 '^wankbps=' "$config" | grep -Fxq '# (no effect yet)'; }; then
+		sed -Ei -e '/^# \(no effect yet\)$/{N;/\nwankbps=/s/^[^\n]*/# (waninkbps has no effect yet)/;/\nshaperEnable=/s/^[^\n]*\n//}' \
+			-e "s/$rate/wankbps=\"0\"/M" "$config"
+		printf 'wankbps was 1000000 and had no effect; it has one now, so it is 0 (no limit)\n'
+	fi
 else
 	install -m 644 "$here/etc/config" "$config"
 	[[ $root == /appex ]] || sed -i "s|^afterLoad=.*|afterLoad=\"$root/bin/afterLoad\"|" "$config"

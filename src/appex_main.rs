@@ -112,7 +112,14 @@ impl kernel::Module for Appex {
         );
         // After everything that can fail: a shaper that somebody makes now holds the module.
         let shaper = qdisc::Registration::new()
-            .inspect_err(|_| pr_warn!("another qdisc is named appex: there is no shaper\n"))
+            .inspect_err(|&error| {
+                let why = if error == EEXIST {
+                    "another qdisc is named appex"
+                } else {
+                    "out of memory"
+                };
+                pr_warn!("{why}: there is no shaper\n");
+            })
             .ok();
         Ok(Appex {
             _shaper: shaper,

@@ -5,7 +5,6 @@
  */
 #include <linux/jhash.h>
 #include <linux/ktime.h>
-#include <linux/module.h>
 #include <linux/netdevice.h>
 #include <net/flow_dissector.h>
 #include <net/gso.h>
@@ -14,8 +13,10 @@
 
 #include "helpers_qdisc.h"
 
-/* `tc qdisc add ... appex` loads the module by this. */
-MODULE_ALIAS("net-sch-appex");
+/*
+ * No module alias by which tc would load the module: whoever has a network namespace of
+ * his own could load it, and keep it in use.
+ */
 
 /* What is kept in a packet's control block while it waits. */
 struct appex_pkt_cb {
@@ -51,6 +52,10 @@ u32 appex_pkt_host_hash(const struct sk_buff *skb, u32 seed)
 
 	if (!skb_flow_dissect_flow_keys(skb, &keys, FLOW_DISSECTOR_F_STOP_AT_ENCAP))
 		return 0;
+	/* All 16 bytes: addresses that give one hash without the seed give one with any. */
+	if (keys.control.addr_type == FLOW_DISSECTOR_KEY_IPV6_ADDRS)
+		return jhash2((__force const u32 *)&keys.addrs.v6addrs.dst,
+			      sizeof(keys.addrs.v6addrs.dst) / sizeof(u32), seed);
 	return jhash_1word((__force u32)flow_get_u32_dst(&keys), seed);
 }
 
@@ -69,9 +74,16 @@ u64 appex_pkt_stamped(const struct sk_buff *skb)
 	return appex_cb(skb)->joined_ns;
 }
 
-/* False if the packet is of no ECN-capable transport. */
+/*
+ * False if the packet is of no ECN-capable transport, or there is no memory. A copy of
+ * somebody else's packet gets a header of its own first; its size in memory may change.
+ */
 bool appex_pkt_set_ce(struct sk_buff *skb)
 {
+	int at = skb_network_offset(skb);
+
+	if (at < 0 || skb_try_make_writable(skb, at + sizeof(struct ipv6hdr)))
+		return false;
 	return INET_ECN_set_ce(skb);
 }
 
@@ -116,6 +128,9 @@ void appex_pkt_set_next(struct sk_buff *skb, struct sk_buff *next)
 struct appex_qdisc {
 	struct qdisc_watchdog watchdog;
 	void *data;
+	/* What the disciplines above have to be told when a call ends. */
+	int untold_packets;
+	int untold_bytes;
 };
 
 u32 appex_qdisc_priv_size(void)
@@ -130,6 +145,8 @@ void appex_qdisc_init(struct Qdisc *sch)
 
 	qdisc_watchdog_init(&q->watchdog, sch);
 	q->data = NULL;
+	q->untold_packets = 0;
+	q->untold_bytes = 0;
 }
 
 void *appex_qdisc_data(struct Qdisc *sch)
@@ -156,10 +173,20 @@ void appex_qdisc_wake(struct Qdisc *sch, u64 at_ns, u64 slack_ns)
 	qdisc_watchdog_schedule_range_ns(&q->watchdog, at_ns, slack_ns);
 }
 
-/* For a discipline above: the packet stays counted until it is taken. */
-struct sk_buff *appex_qdisc_peek(struct Qdisc *sch)
+/* The packet that a discipline above was shown and has not taken yet. */
+struct sk_buff *appex_qdisc_shown(struct Qdisc *sch)
 {
-	return qdisc_peek_dequeued(sch);
+	return skb_peek(&sch->gso_skb);
+}
+
+/*
+ * Keeps a packet for qdisc_dequeue_peeked(), as qdisc_peek_dequeued() does: it counts as
+ * waiting until it is taken.
+ */
+void appex_qdisc_show(struct Qdisc *sch, struct sk_buff *skb)
+{
+	__skb_queue_head(&sch->gso_skb, skb);
+	appex_qdisc_count(sch, 1, qdisc_pkt_len(skb));
 }
 
 /* Any context while the discipline lives. */
@@ -187,6 +214,31 @@ void appex_qdisc_count(struct Qdisc *sch, int packets, int bytes)
 	WRITE_ONCE(sch->qstats.backlog, sch->qstats.backlog + bytes);
 }
 
+/* What the disciplines above do not know of yet: so much less waits here. */
+void appex_qdisc_note(struct Qdisc *sch, int packets, int bytes)
+{
+	struct appex_qdisc *q = qdisc_priv(sch);
+
+	q->untold_packets += packets;
+	q->untold_bytes += bytes;
+}
+
+/*
+ * Tells them. Only when the discipline's own count is right: at zero packets they take it
+ * out of their turns.
+ */
+void appex_qdisc_tell(struct Qdisc *sch)
+{
+	struct appex_qdisc *q = qdisc_priv(sch);
+	int packets = q->untold_packets, bytes = q->untold_bytes;
+
+	if (packets || bytes) {
+		q->untold_packets = 0;
+		q->untold_bytes = 0;
+		qdisc_tree_reduce_backlog(sch, packets, bytes);
+	}
+}
+
 void appex_qdisc_count_drop(struct Qdisc *sch)
 {
 	qdisc_qstats_drop(sch);
@@ -200,5 +252,7 @@ void appex_qdisc_count_sent(struct Qdisc *sch, const struct sk_buff *skb)
 /* The kernel frees the packet when the lock is released. */
 void appex_qdisc_refuse(struct sk_buff *skb, struct sk_buff **to_free)
 {
+	/* Segments and packets that waited have no reason of the kernel's yet. */
+	tcf_set_drop_reason(skb, SKB_DROP_REASON_QDISC_DROP);
 	__qdisc_drop(skb, to_free);
 }

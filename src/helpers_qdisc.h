@@ -35,10 +35,13 @@ struct net_device *appex_qdisc_dev(struct Qdisc *sch);
 u32 appex_qdisc_mtu(struct Qdisc *sch);
 u64 appex_now_ns(void);
 
-struct sk_buff *appex_qdisc_peek(struct Qdisc *sch);
+struct sk_buff *appex_qdisc_shown(struct Qdisc *sch);
+void appex_qdisc_show(struct Qdisc *sch, struct sk_buff *skb);
 
 /* Its books. */
 void appex_qdisc_count(struct Qdisc *sch, int packets, int bytes);
+void appex_qdisc_note(struct Qdisc *sch, int packets, int bytes);
+void appex_qdisc_tell(struct Qdisc *sch);
 void appex_qdisc_count_drop(struct Qdisc *sch);
 void appex_qdisc_count_sent(struct Qdisc *sch, const struct sk_buff *skb);
 void appex_qdisc_refuse(struct sk_buff *skb, struct sk_buff **to_free);

@@ -29,7 +29,7 @@ const AHEAD_NS: u64 = 4_000_000;
 const NAP_NS: u64 = 20_000_000;
 /// How much later than asked a timer may fire where a burst makes up for it, nanoseconds.
 const SLACK_NS: u64 = 50_000;
-/// How far the clock may be ahead, nanoseconds, for a queue to take a slot for more than a packet: many busy
+/// How far the clock may be ahead, nanoseconds, for a queue to take a slot for more than a turn: many busy
 /// queues with long slots would keep sparse packets waiting.
 const CROWDED_NS: u64 = AHEAD_NS / 2;
 /// Packets that one call drops at most from a queue that stands, so that its time is bounded.
@@ -176,11 +176,10 @@ impl Shaper {
         }
         let mut earliest = u64::MAX;
         if chosen.is_sparse && pace.has_burst() {
-            let clock = self.link.clock();
-            if clock <= ticks(now.saturating_add(AHEAD_NS)) {
+            earliest = self.link.open_ahead(&pace, now, AHEAD_NS);
+            if earliest <= ticks(now) {
                 return Ok(Turn::Ahead);
             }
-            earliest = clock.saturating_sub(ticks(AHEAD_NS));
         }
         let slot = match self.slot {
             Some(slot) => slot,
@@ -196,8 +195,7 @@ impl Shaper {
     /// Takes a slot: for a packet of `bytes`, or for as many that wait as are worth an interrupt.
     fn claim(&mut self, pace: &Pace, bytes: u32, now: u64) -> Slot {
         let is_crowded = self.link.clock() > ticks(now.saturating_add(CROWDED_NS));
-        let batch = if is_crowded { 0 } else { self.plan.batch_bytes };
-        let bytes = bytes.max(batch.min(self.queue.bytes()));
+        let bytes = self.plan.slot_bytes(is_crowded, bytes, self.queue.bytes());
         self.used = 0;
         *self.slot.insert(self.link.claim(pace, now, bytes))
     }
@@ -208,7 +206,7 @@ impl Shaper {
         match turn {
             Turn::Free => {}
             Turn::Ahead => {
-                self.link.claim(&pace, now, bytes);
+                self.link.go_ahead(&pace, now, bytes);
             }
             Turn::Slot(slot) => {
                 self.used = self.used.saturating_add(bytes);

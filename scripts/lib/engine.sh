@@ -146,7 +146,7 @@ module_unload() {
 		engine_running || break
 		if ((SECONDS >= deadline)); then
 			warn "Unloading $PRODUCT failed: ${error:-$APPEX_PROC is still there}"
-			warn "Acceleration is off. The module may be in use: is net.ipv4.tcp_congestion_control set to zeta, net.core.default_qdisc to appex, or a shaper in another network namespace?"
+			warn "Acceleration is off. The module may be in use: is net.ipv4.tcp_congestion_control set to zeta or net.core.default_qdisc to appex?"
 			return 1
 		fi
 		if ((patience > 0 && SECONDS >= patience)); then

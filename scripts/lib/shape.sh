@@ -11,6 +11,10 @@
 # run of the kernel, on disk before the device is changed. On a device with
 # hardware queues (mq) each queue gets one; SHAPE_HANDLE tells our mq from others.
 #
+# Somebody may change a device between a look at it and a change of ours. So a
+# discipline is added, not replaced, under a handle, and deleted by handle and
+# kind: the kernel refuses either where something else has been set up.
+#
 # A shaper that cannot be attached is told of and no reason not to start.
 
 SHAPE_HANDLE=a99e:
@@ -32,17 +36,22 @@ shape_limits() {
 }
 
 # qdiscs_read [IF]: the disciplines of all devices, or of one, as lines
-# "IF KIND HANDLE PARENT", PARENT being "root" or a class, in QDISCS.
+# "IF KIND HANDLE PARENT", PARENT being "root" or a class, in QDISCS. Fails where
+# that cannot be known: what is not seen must not pass for nothing.
 qdiscs_read() {
-	local line
+	local line all
 	QDISCS=()
+	all=$(run tc qdisc show 2>/dev/null) || return 1
 	while IFS= read -r line; do
-		[[ $line =~ ^qdisc\ ([^ ]+)\ ([0-9a-f]+:)\ dev\ ([^ ]+)\ (offloaded\ )?(root|parent\ ([0-9a-f:]+))( |$) ]] || continue
-		[[ -z ${1-} || ${BASH_REMATCH[3]} == "$1" ]] || continue
+		[[ $line == 'qdisc '* && (-z ${1-} || "$line " == *" dev $1 "*) ]] || continue
+		if [[ ! $line =~ ^qdisc\ ([^ ]+)\ ([0-9a-f]+:)\ dev\ ([^ ]+)\ (offloaded\ )?(root|parent\ ([0-9a-f:]+))( |$) ]]; then
+			[[ -z ${1-} ]] || return 1
+			continue
+		fi
 		# These sit beside the tree, not in it.
 		[[ ${BASH_REMATCH[1]} != ingress && ${BASH_REMATCH[1]} != clsact ]] || continue
 		QDISCS+=("${BASH_REMATCH[3]} ${BASH_REMATCH[1]} ${BASH_REMATCH[2]} ${BASH_REMATCH[6]:-root}")
-	done < <(tc qdisc show 2>/dev/null)
+	done <<<"$all"
 }
 
 # shape_read: the record, name by name, in SHAPED. One of another boot is empty.
@@ -99,27 +108,38 @@ shape_apply() {
 		return 0
 	fi
 	for each in "${wanted[@]}"; do
-		shape_attach "$each" || :
+		! shape_attach "$each" || say "$each is limited to $SHAPE_KBPS kbit/s"
 	done
 }
 
 # shape_attach IF: unless it has one, or has something that somebody set up.
 shape_attach() {
-	local each=$1 line name kind handle parent root='' leaf=''
-	qdiscs_read "$each"
+	local each=$1 line name kind handle parent root='' root_handle='' leaf='' has_shaper=''
+	qdiscs_read "$each" || {
+		warn "[warn] \"tc\" does not tell what $each has: wankbps is not enforced there"
+		return 1
+	}
 	for line in "${QDISCS[@]}"; do
 		read -r name kind handle parent <<<"$line"
-		[[ $kind != appex ]] || return 0
 		if [[ $parent == root ]]; then
-			root=$kind
-			if [[ $handle != 0: ]]; then
-				warn "[warn] $each has a queueing discipline of its own ($kind $handle): it stays, and wankbps is not enforced there"
-				return 1
-			fi
-		else
+			root=$kind root_handle=$handle
+		elif [[ $kind == appex ]]; then
+			has_shaper=1
+		elif [[ $handle == 0: ]]; then
 			leaf=$kind
 		fi
 	done
+	[[ $root != appex ]] || return 0
+	if [[ "$root $root_handle" == "mq $SHAPE_HANDLE" ]]; then
+		# Left by a run that was cut short, or the device has more queues than then.
+		shape_complete "$each" "$leaf"
+		return
+	fi
+	[[ -z $has_shaper ]] || return 0
+	if [[ -n $root && $root_handle != 0: ]]; then
+		warn "[warn] $each has a queueing discipline of its own ($root $root_handle): it stays, and wankbps is not enforced there"
+		return 1
+	fi
 	# The kernel chooses when a device goes up; one that is down has nothing yet.
 	if [[ -z $root ]]; then
 		interface_exists "$each" || return 1
@@ -134,51 +154,109 @@ shape_attach() {
 		return 1
 	}
 	if [[ $root == mq ]]; then
-		shape_put root handle "$SHAPE_HANDLE" mq && shape_leaves "$each" && return 0
+		shape_add "$each" root handle "$SHAPE_HANDLE" mq && shape_leaves "$each" && return 0
 	else
-		shape_put root appex && return 0
+		shape_add "$each" root handle "$SHAPE_HANDLE" appex && return 0
 	fi
 	warn "[warn] cannot attach the shaper to $each: wankbps is not enforced there"
 	shape_detach "$each" || :
 	return 1
 }
 
-# shape_put ARG...: one change to the device in $each.
-shape_put() {
-	run tc qdisc replace dev "$each" "$@" >/dev/null 2>&1
+# shape_add IF ARG...: fails where anything but the kernel's choice is.
+shape_add() {
+	run tc qdisc add dev "$@" >/dev/null 2>&1
 }
 
-# shape_leaves IF: a shaper for each of its hardware queues.
+# shape_complete IF KIND: shapers for the queues of our mq that have none. KIND is
+# what the kernel chose there, as far as that can still be seen.
+shape_complete() {
+	shape_read
+	if [[ -z ${SHAPED[$1]-} ]]; then
+		SHAPED[$1]=${2:-none}
+		shape_write || {
+			warn "Failed to write $QDISC_FILE"
+			return 1
+		}
+	fi
+	shape_leaves "$1" || {
+		warn "[warn] cannot attach the shaper to all queues of $1: wankbps is not enforced there"
+		return 1
+	}
+}
+
+# shape_leaves IF: a shaper for each hardware queue that has what the kernel chose.
 shape_leaves() {
-	local line name kind handle parent
-	qdiscs_read "$1"
+	local line name kind handle parent others=0
+	qdiscs_read "$1" || return 1
 	for line in "${QDISCS[@]}"; do
 		read -r name kind handle parent <<<"$line"
-		[[ $parent == "$SHAPE_HANDLE"* ]] || continue
-		shape_put parent "$parent" appex || return 1
+		[[ $parent == "$SHAPE_HANDLE"* && $kind != appex ]] || continue
+		if [[ $handle == 0: ]]; then
+			shape_add "$1" parent "$parent" appex || return 1
+		else
+			others=$((others + 1))
+		fi
 	done
+	((others == 0)) || warn "[warn] $others queues of $1 have disciplines of their own: they stay, and wankbps is not enforced there"
 }
 
 # shape_detach IF: the kernel's choice again, if what is there is ours.
 shape_detach() {
-	local each=$1 line name kind handle parent before='' status=0
+	local each=$1 line name kind handle parent root='' others=0 status=0
+	local -a leaves=()
 	shape_read
-	qdiscs_read "$each"
+	qdiscs_read "$each" || {
+		warn "Can not take the shaper off $each: \"tc\" does not tell what it has"
+		return 1
+	}
 	for line in "${QDISCS[@]}"; do
 		read -r name kind handle parent <<<"$line"
-		[[ $parent == root ]] || continue
-		[[ $kind == appex || $handle == "$SHAPE_HANDLE" ]] || break
-		# The kernel is to choose what it chose then.
-		[[ -z ${SHAPED[$each]-} ]] || default_qdisc_set "${SHAPED[$each]}"
-		run tc qdisc del dev "$each" root >/dev/null 2>&1 || {
-			warn "Can not take the shaper off $each"
-			status=1
-		}
-		default_qdisc_restore
+		if [[ $parent == root ]]; then
+			[[ $kind != appex && "$kind $handle" != "mq $SHAPE_HANDLE" ]] || root="$handle $kind"
+		elif [[ $parent != "$SHAPE_HANDLE"* ]]; then
+			continue
+		elif [[ $kind == appex ]]; then
+			leaves+=("$parent")
+		elif [[ $handle != 0: ]]; then
+			others=$((others + 1))
+		fi
 	done
-	((status != 0)) || unset -v 'SHAPED[$each]'
+	if [[ $root == *' mq' ]] && ((others > 0)); then
+		[[ -z ${leaves[*]-}${SHAPED[$each]-} ]] || warn "[warn] $others queues of $each have disciplines of their own: these stay, and so does its mq"
+		for parent in "${leaves[@]}"; do
+			leaf_restore "$each" "$parent" "${SHAPED[$each]-}" || status=1
+		done
+	elif [[ -n $root ]]; then
+		shape_delete "$each" "${root% *}" "${root#* }" || status=1
+	fi
+	if ((status == 0)); then
+		unset -v 'SHAPED[$each]'
+	else
+		warn "Can not take the shaper off $each"
+	fi
 	shape_write || status=1
 	return "$status"
+}
+
+# shape_delete IF HANDLE KIND: the kernel chooses for the device, and what it chose then.
+shape_delete() {
+	local before='' status=0
+	[[ -z ${SHAPED[$1]-} ]] || default_qdisc_set "${SHAPED[$1]}"
+	run tc qdisc del dev "$1" root handle "$2" "$3" >/dev/null 2>&1 || status=1
+	default_qdisc_restore
+	return "$status"
+}
+
+# leaf_restore IF CLASS [KIND]: another discipline for a hardware queue, which without
+# one would send nothing: KIND or the default.
+leaf_restore() {
+	local kind=${3-}
+	if [[ -z $kind || $kind == none ]]; then
+		kind=pfifo_fast
+		! file_read "$APPEX_SYSCTL/net/core/default_qdisc" || [[ -z $GOT || $GOT == appex ]] || kind=$GOT
+	fi
+	run tc qdisc replace dev "$1" parent "$2" "$kind" >/dev/null 2>&1
 }
 
 # default_qdisc_set KIND: what the kernel chooses, until default_qdisc_restore. It
@@ -207,27 +285,27 @@ qdisc_kind() {
 
 # shape_remove: no shaper is left, ours or attached by hand: they hold the module.
 shape_remove() {
-	local line name kind handle parent above default=pfifo_fast status=0
+	local line name kind handle parent above status=0
 	local -a all=()
-	command -v tc >/dev/null || return 0
 	shape_read
 	for line in "${!SHAPED[@]}"; do
 		shape_detach "$line" || status=1
 	done
-	qdiscs_read
+	# Without tc there are none by hand either.
+	qdiscs_read || return "$status"
 	all=("${QDISCS[@]}")
 	for line in "${all[@]}"; do
 		read -r name kind handle parent <<<"$line"
-		[[ $kind == appex ]] || continue
-		if [[ $parent == root ]]; then
+		if [[ $parent == root && ($kind == appex || "$kind $handle" == "mq $SHAPE_HANDLE") ]]; then
 			shape_detach "$name" || status=1
 			continue
 		fi
-		# Without a leaf a hardware queue would send nothing; other classes have a queue of their own then.
+		# Those below our mq have gone with it.
+		[[ $kind == appex && $parent != "$SHAPE_HANDLE"* ]] || continue
+		# Classes of other kinds have a queue of their own.
 		above=$(qdisc_kind "$name" "${parent%%:*}:" "${all[@]}")
 		if [[ $above == mq || $above == mqprio ]]; then
-			! file_read "$APPEX_SYSCTL/net/core/default_qdisc" || [[ -z $GOT || $GOT == appex ]] || default=$GOT
-			run tc qdisc replace dev "$name" parent "$parent" "$default" >/dev/null 2>&1 || status=1
+			leaf_restore "$name" "$parent" || status=1
 		else
 			run tc qdisc del dev "$name" parent "$parent" >/dev/null 2>&1 || status=1
 		fi

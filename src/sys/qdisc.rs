@@ -40,7 +40,7 @@ pub(crate) trait Discipline: Sized + Send + 'static {
     /// Name for `tc`, with up to 15 bytes.
     const NAME: &'static [u8];
 
-    /// Makes an empty one for an interface. Context: process, RTNL.
+    /// Makes an empty one for an interface of the initial network namespace. Context: process, RTNL.
     fn new(device: &Device<'_>, qdisc: &Qdisc<'_>) -> Result<KBox<Self>>;
 
     /// Takes a packet. Context: BH off, the root's lock held, as for the following ones.
@@ -90,7 +90,7 @@ impl Qdisc<'_> {
         unsafe { c::appex_qdisc_count_drop(self.sch) }
     }
 
-    /// Books what changed; tells the disciplines above what they do not know yet: they count on `packets`
+    /// Books what changed, and notes what the disciplines above do not know yet: they count on `packets`
     /// and `bytes` themselves.
     fn book(&self, before: Load, after: Load, packets: i32, bytes: i32) {
         let more_packets = difference(after.packets, before.packets);
@@ -98,11 +98,11 @@ impl Qdisc<'_> {
         // SAFETY: Valid by the type invariant, and under its lock.
         unsafe {
             c::appex_qdisc_count(self.sch, more_packets, more_bytes);
-            if more_packets != packets || more_bytes != bytes {
-                let packets = packets.wrapping_sub(more_packets);
-                let bytes = bytes.wrapping_sub(more_bytes);
-                c::qdisc_tree_reduce_backlog(self.sch, packets, bytes);
-            }
+            c::appex_qdisc_note(
+                self.sch,
+                packets.wrapping_sub(more_packets),
+                bytes.wrapping_sub(more_bytes),
+            );
         }
     }
 }
@@ -208,7 +208,7 @@ impl<D: Discipline> Registration<D> {
         ops.reset = Some(reset::<D>);
         ops.enqueue = Some(enqueue::<D>);
         ops.dequeue = Some(dequeue::<D>);
-        ops.peek = Some(peek);
+        ops.peek = Some(peek::<D>);
         // SAFETY: No requirement.
         ops.owner = unsafe { c::appex_this_module() };
         let ops = KBox::pin(Opaque::new(ops), GFP_KERNEL)?;
@@ -242,7 +242,12 @@ unsafe extern "C" fn init<D: Discipline>(
     if !options.is_null() {
         return EINVAL.to_errno();
     }
-    // SAFETY: Valid for the call, and its interface as long as the discipline; initialised just now.
+    // SAFETY: Valid for the call, and its interface as long as the discipline.
+    if !unsafe { c::appex_dev_in_init_net(c::appex_qdisc_dev(sch)) } {
+        // It would hold the module for whoever owns that namespace.
+        return EPERM.to_errno();
+    }
+    // SAFETY: As above; initialised just now.
     let made = unsafe {
         Device::from_raw(c::appex_qdisc_dev(sch))
             .ok_or(EINVAL)
@@ -319,13 +324,17 @@ unsafe extern "C" fn enqueue<D: Discipline>(
     arriving
         .qdisc
         .book(before, discipline.load(), packets, bytes);
+    // SAFETY: Promised by the caller.
+    unsafe { c::appex_qdisc_tell(sch) };
     answer as ffi::c_int
 }
 
+/// Gives the next packet, without telling the disciplines above of those that were dropped for it.
+///
 /// # Safety
 ///
-/// Called by the kernel under the root's lock, BH off.
-unsafe extern "C" fn dequeue<D: Discipline>(sch: *mut c::Qdisc) -> *mut c::sk_buff {
+/// As [`dequeue`]; `appex_qdisc_tell` follows.
+unsafe fn next<D: Discipline>(sch: *mut c::Qdisc) -> *mut c::sk_buff {
     // SAFETY: Promised by the caller: nobody else has a reference to the data.
     let Some(discipline) = (unsafe { c::appex_qdisc_data(sch).cast::<D>().as_mut() }) else {
         return core::ptr::null_mut();
@@ -359,8 +368,33 @@ unsafe extern "C" fn dequeue<D: Discipline>(sch: *mut c::Qdisc) -> *mut c::sk_bu
 
 /// # Safety
 ///
-/// As [`dequeue`].
-unsafe extern "C" fn peek(sch: *mut c::Qdisc) -> *mut c::sk_buff {
+/// Called by the kernel under the root's lock, BH off.
+unsafe extern "C" fn dequeue<D: Discipline>(sch: *mut c::Qdisc) -> *mut c::sk_buff {
     // SAFETY: As promised by the caller.
-    unsafe { c::appex_qdisc_peek(sch) }
+    unsafe {
+        let skb = next::<D>(sch);
+        c::appex_qdisc_tell(sch);
+        skb
+    }
+}
+
+/// As `qdisc_peek_dequeued`, but what is shown counts again before anybody is told that nothing is left.
+///
+/// # Safety
+///
+/// As [`dequeue`].
+unsafe extern "C" fn peek<D: Discipline>(sch: *mut c::Qdisc) -> *mut c::sk_buff {
+    // SAFETY: As promised by the caller. The packet is ours until it is given to the list.
+    unsafe {
+        let shown = c::appex_qdisc_shown(sch);
+        if !shown.is_null() {
+            return shown;
+        }
+        let skb = next::<D>(sch);
+        if !skb.is_null() {
+            c::appex_qdisc_show(sch, skb);
+        }
+        c::appex_qdisc_tell(sch);
+        skb
+    }
 }

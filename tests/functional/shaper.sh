@@ -59,6 +59,7 @@ check "tc attaches the shaper" tc qdisc add dev wan0 root handle 1: appex
 check "and shows it" sh -c "tc -s qdisc show dev wan0 | grep -q '^qdisc appex 1: root'"
 refuse "it takes no options" tc qdisc add dev lan0 root appex limit 100
 refuse "the module stays while a shaper is there" rmmod appex
+refuse "and another network namespace has none" client tc qdisc add dev cli0 root appex
 
 # 2. Rates, of many flows and of one; a change takes effect at once.
 flood 10.9.0.2 8 1400

@@ -13,15 +13,17 @@
 //! Packets themselves, the clock's memory and the timers are the caller's.
 
 mod codel;
+mod flow;
 mod list;
 mod pace;
 mod plan;
 mod schedule;
 
 pub use codel::{Aqm, Codel, Verdict};
+pub use flow::{Flow, Host};
 pub use pace::{ticks, Pace, Slot, TICKS_PER_NS};
 pub use plan::{Limits, Orders, Plan};
-pub use schedule::{Chosen, Flow, Host, Scheduler, FLOWS, HOSTS};
+pub use schedule::{Chosen, Scheduler, FLOWS, HOSTS};
 
 #[cfg(test)]
 mod tests;

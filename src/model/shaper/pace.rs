@@ -12,6 +12,12 @@
 /// rounding down must not be seen in the rate. 64 bits last nine years of uptime.
 pub const TICKS_PER_NS: u64 = 64;
 
+/// Largest slot that is for one packet, bytes: a GSO packet that could not be cut.
+const PACKET_MAX_BYTES: u64 = 65_536;
+/// How far a clock may be ahead besides a slot for each queue, ticks: batches and packets that go ahead are
+/// milliseconds, and a wrong lead must not be felt as an outage.
+const LEAD_TICKS: u64 = ticks(1_000_000_000);
+
 /// Fraction bits of [`Pace::per_byte_q16`].
 const FRACTION: u32 = 16;
 
@@ -92,9 +98,35 @@ impl Pace {
         slot.start.saturating_add(self.span(u64::from(beyond)))
     }
 
-    /// What the clock has to be moved by, wrapping, when `sent` bytes left in a slot.
-    pub fn correction(&self, slot: &Slot, sent: u32) -> u64 {
+    /// Where a clock at `clock` is to stand when `sent` bytes left in a slot. Never before zero: a clock
+    /// that wraps would be ahead for years.
+    pub fn settled(&self, clock: u64, slot: &Slot, sent: u32) -> u64 {
         let (sent, taken) = (u64::from(sent), u64::from(slot.bytes));
-        self.span(sent).wrapping_sub(self.span(taken))
+        clock
+            .saturating_add(self.span(sent))
+            .saturating_sub(self.span(taken))
+    }
+
+    /// What a clock at `clock` is to count as when `queues` share it: one that is further ahead than they
+    /// can have taken at this rate was moved by somebody who had not learnt yet of the rate, and counts as
+    /// the present.
+    pub fn believed(&self, clock: u64, now: u64, queues: u32) -> u64 {
+        let slots = self
+            .span(PACKET_MAX_BYTES)
+            .saturating_mul(u64::from(queues));
+        let furthest = now.saturating_add(LEAD_TICKS).saturating_add(slots);
+        if clock <= furthest {
+            clock
+        } else {
+            now
+        }
+    }
+
+    /// Where the clock of what was sent out of turn is to stand, `bytes` later: it runs at half of the rate,
+    /// and nothing is saved.
+    pub fn borrowed(&self, clock: u64, now: u64, bytes: u32) -> u64 {
+        clock
+            .max(now)
+            .saturating_add(self.span(u64::from(bytes).saturating_mul(2)))
     }
 }

@@ -22,6 +22,9 @@ const INTERVAL_US: u64 = 100_000;
 /// Memory that the packets of one queue may take before its limit is that of a full pool, in bytes: as in
 /// the kernel's fq_codel.
 const POOL_BYTES: u64 = 32 << 20;
+/// Memory beyond which a queue takes no more packets than it must, in bytes, whatever the limits: they may be
+/// written as billions, and memory that the kernel needs is worse to miss than packets.
+const MEMORY_MAX_BYTES: u64 = 8 * POOL_BYTES;
 
 /// The settings of the shaper, as they are written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -79,6 +82,9 @@ pub struct Limits {
 impl Limits {
     /// The limit while waiting packets take `memory` bytes; never zero, or nothing could be sent.
     pub fn packets(&self, memory: u64) -> u32 {
+        if memory >= MEMORY_MAX_BYTES {
+            return 1;
+        }
         let room = u64::from(self.idle.saturating_sub(self.full));
         let used = room
             .saturating_mul(memory.min(POOL_BYTES))
@@ -109,6 +115,17 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Bytes of the slot that a queue takes for a packet of `bytes` when `waiting` are in it, the packet
+    /// included. On a crowded interface, where batches would keep others waiting, it is a turn: were it a
+    /// packet, queues of small packets would get less than others.
+    pub fn slot_bytes(&self, is_crowded: bool, bytes: u32, waiting: u32) -> u32 {
+        let most = match self.pace {
+            Some(pace) if pace.has_burst() && is_crowded => self.quantum_bytes,
+            _ => self.batch_bytes,
+        };
+        bytes.max(most.min(waiting))
+    }
+
     /// What `orders` mean for an interface whose largest packets have `mtu` bytes, link header included.
     pub fn new(orders: &Orders, mtu: u32) -> Self {
         let mtu = u64::from(mtu.max(256));

@@ -13,7 +13,8 @@
 //! quantum goes ahead whenever it comes, until the round reaches the flow. It gets no more than its turn.
 
 use super::codel::Codel;
-use super::list::{Link, Linked, List};
+use super::flow::{Ahead, Flow, Host, Turns};
+use super::list::List;
 use core::ops::DerefMut;
 
 /// Flows that a queue tells apart; those that share a place share its turns. 1024 as in the kernel's
@@ -24,65 +25,8 @@ pub const HOSTS: usize = 1024;
 /// Places in which a flow is looked for: with one place, two of sixteen flows meet in one queue of
 /// nine; with eight practically never.
 const WAYS: usize = 8;
-
-/// A flow's place.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Flow {
-    bytes: u32,
-    packets: u32,
-    /// Bytes it may still send in this round.
-    deficit: i32,
-    host: u16,
-    ahead: Link,
-    turn: Link,
-    /// It is in the list of sparse flows.
-    is_ahead: bool,
-    /// It is in its host's list.
-    has_turn: bool,
-    codel: Codel,
-}
-
-impl Flow {
-    const fn is_idle(&self) -> bool {
-        !self.is_ahead && !self.has_turn
-    }
-}
-
-/// Flows by their place among the sparse ones.
-#[derive(Debug)]
-struct Ahead;
-/// Flows by their place in their host's turns, and hosts by theirs.
-#[derive(Debug)]
-struct Turns;
-
-impl Linked<Flow> for Ahead {
-    fn link(flow: &mut Flow) -> &mut Link {
-        &mut flow.ahead
-    }
-}
-
-impl Linked<Flow> for Turns {
-    fn link(flow: &mut Flow) -> &mut Link {
-        &mut flow.turn
-    }
-}
-
-/// A host's place.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Host {
-    deficit: i32,
-    turn: Link,
-    /// Its flows, in the order of their turns.
-    flows: List<Turns>,
-    /// Whether it is in the round.
-    active: bool,
-}
-
-impl Linked<Host> for Turns {
-    fn link(host: &mut Host) -> &mut Link {
-        &mut host.turn
-    }
-}
+/// Packets that have to go for each time that all flows are looked through: sixteen flows for each of them.
+const SEARCH_EACH: u16 = 64;
 
 /// The flow whose turn it is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -107,6 +51,8 @@ pub struct Scheduler<T, F, H> {
     packets: u32,
     /// A flow that had the longest queue when it was last looked.
     fattest: u16,
+    /// Packets that had to go since all flows were looked through.
+    unsearched: u16,
 }
 
 impl<T, F, H> Scheduler<T, F, H>
@@ -127,6 +73,7 @@ where
             bytes: 0,
             packets: 0,
             fattest: 0,
+            unsearched: SEARCH_EACH,
         }
     }
 
@@ -167,6 +114,8 @@ where
     pub fn place(&mut self, hash: u32) -> u16 {
         // CAST: below FLOWS, which fits.
         let set = (hash as usize % FLOWS) & !(WAYS - 1);
+        // Without a free place: one that the hash's other bits choose.
+        let shared = set.saturating_add((hash >> 16) as usize % WAYS);
         let mut free = None;
         for at in set..set.saturating_add(WAYS) {
             let (Some(&tag), Some(flow)) = (self.tags.get(at), self.flows.get(at)) else {
@@ -179,15 +128,22 @@ where
                 free = Some(at);
             }
         }
-        // Without a free place: one that the hash's other bits choose.
-        let shared = set.saturating_add((hash >> 16) as usize % WAYS);
-        let at = free.unwrap_or(shared);
-        if free.is_some() {
-            if let Some(tag) = self.tags.get_mut(at) {
-                *tag = hash;
+        match (free, self.flows.get_mut(shared)) {
+            // Packets of this flow may wait there, and must not be overtaken by later ones.
+            (_, Some(flow)) if flow.has_guests && flow.packets > 0 => shared as u16,
+            (Some(at), _) => {
+                if let Some(tag) = self.tags.get_mut(at) {
+                    *tag = hash;
+                }
+                at as u16
+            }
+            (None, flow) => {
+                if let Some(flow) = flow {
+                    flow.has_guests = true;
+                }
+                shared as u16
             }
         }
-        at as u16
     }
 
     /// A packet joined a flow's queue. `host` counts for a flow that had none waiting.
@@ -224,7 +180,7 @@ where
             entry.packets = entry.packets.saturating_sub(1);
             entry.bytes = entry.bytes.saturating_sub(bytes);
             if entry.packets == 0 {
-                entry.codel.emptied();
+                entry.emptied();
             }
         }
     }
@@ -243,8 +199,25 @@ where
     }
 
     /// Whose packet has to go when a packet of `arriving` is one too many: the flow with the longest
-    /// queue, as far as known.
-    pub fn fattest(&self, arriving: u16) -> u16 {
+    /// queue, as far as known. When the one that is known has come down to a turn, it looks for another, but
+    /// not for each packet: with a thousand short queues none is to be found.
+    pub fn fattest(&mut self, arriving: u16) -> u16 {
+        if self.bytes_of(arriving) > self.bytes_of(self.fattest) {
+            self.fattest = arriving;
+        }
+        let turn = u32::try_from(self.quantum).unwrap_or(0);
+        self.unsearched = self.unsearched.saturating_add(1);
+        if self.bytes_of(self.fattest) <= turn && self.unsearched >= SEARCH_EACH {
+            self.unsearched = 0;
+            let longest = self
+                .flows
+                .iter()
+                .zip(0u16..)
+                .max_by_key(|(flow, _)| flow.bytes);
+            if let Some((_, longest)) = longest {
+                self.fattest = longest;
+            }
+        }
         if self.bytes_of(self.fattest) > self.bytes_of(arriving) {
             self.fattest
         } else {
@@ -362,7 +335,7 @@ where
         for flow in self.flows.iter_mut() {
             flow.packets = 0;
             flow.bytes = 0;
-            flow.codel.emptied();
+            flow.emptied();
         }
         self.packets = 0;
         self.bytes = 0;

@@ -120,12 +120,58 @@ fn a_slot_used_for_another_packet_is_corrected() {
     let (slot, next) = pace.claim(0, 0, 1514);
     // 8 Mbit/s: a byte a microsecond.
     assert_eq!(next, ticks(1_514_000));
-    assert_eq!(next.wrapping_add(pace.correction(&slot, 60)), ticks(60_000));
-    assert_eq!(next.wrapping_add(pace.correction(&slot, 0)), 0);
-    assert_eq!(
-        next.wrapping_add(pace.correction(&slot, 3_000)),
-        ticks(3_000_000)
-    );
+    assert_eq!(pace.settled(next, &slot, 60), ticks(60_000));
+    assert_eq!(pace.settled(next, &slot, 0), 0);
+    assert_eq!(pace.settled(next, &slot, 3_000), ticks(3_000_000));
+    // Whatever happened to the clock meanwhile it does not wrap.
+    assert_eq!(pace.settled(5, &slot, 0), 0);
+}
+
+#[test]
+fn a_clock_moved_at_another_rate_does_not_stop_the_interface() {
+    let (slow, fast) = (Pace::new(1, 16_000, 0), Pace::new(20_000, 16_000, 0));
+    let now = ticks(50_000_000_000);
+    // Twelve seconds ahead.
+    let (_, wrong) = slow.claim(now, now, 1514);
+    assert_eq!(fast.believed(wrong, now, 4), now);
+    assert_eq!(fast.believed(u64::MAX, now, 4), now);
+    // That is what four queues take at the rate itself, and what was saved stays.
+    let (mut clock, from) = (now, now - ticks(5_000_000));
+    for _ in 0..4 {
+        clock = slow.claim(clock, now, 1514).1;
+    }
+    assert_eq!(slow.believed(clock, now, 4), clock);
+    assert_eq!(fast.believed(from, now, 4), from);
+}
+
+#[test]
+fn half_of_the_rate_may_go_ahead() {
+    // A byte a microsecond.
+    let pace = Pace::new(8_000, 16_000, 0);
+    let (lead, start) = (ticks(4_000_000), ticks(1_000_000_000));
+    let (mut now, mut clock, mut sent) = (start, 0, 0u64);
+    while now < start + ticks(1_000_000_000) {
+        if clock <= now + lead {
+            clock = pace.borrowed(clock, now, 60);
+            sent += 60;
+        }
+        now += ticks(10_000);
+    }
+    assert!((500_000..503_000).contains(&sent), "{sent}");
+}
+
+#[test]
+fn a_slot_is_a_batch_or_a_turn_and_never_less_than_the_packet() {
+    let fast = plan(&[(Key::WanKbps, 1_000_000)]);
+    assert_eq!(fast.slot_bytes(false, 60, 1_000_000), 62_500);
+    assert_eq!(fast.slot_bytes(true, 60, 1_000_000), 12_500);
+    assert_eq!(fast.slot_bytes(true, 60, 600), 600);
+    assert_eq!(fast.slot_bytes(true, 30_000, 60_000), 30_000);
+    let slow = plan(&[(Key::WanKbps, 1_000)]);
+    assert_eq!(slow.slot_bytes(true, 60, 60_000), MTU);
+    // Packet by packet where nothing may be saved.
+    let spaced = plan(&[(Key::WanKbps, 1_000_000), (Key::SmBurstMs, 0)]);
+    assert_eq!(spaced.slot_bytes(true, 60, 60_000), 60);
 }
 
 #[test]
@@ -166,11 +212,14 @@ fn the_queue_limit_goes_from_idle_to_full_with_the_memory() {
     assert_eq!(limits.packets(0), 2048);
     assert_eq!(limits.packets(16 << 20), 1152);
     assert_eq!(limits.packets(32 << 20), 256);
-    assert_eq!(limits.packets(u64::MAX), 256);
+    assert_eq!(limits.packets(200 << 20), 256);
     let wrong_way = plan(&[(Key::L2wQLimit, pack(9, 3))]).limits;
-    assert_eq!(wrong_way.packets(u64::MAX), 3);
+    assert_eq!(wrong_way.packets(200 << 20), 3);
     let none = plan(&[(Key::L2wQLimit, 0)]).limits;
     assert_eq!(none.packets(0), 1, "0 must not be no network");
+    let huge = plan(&[(Key::L2wQLimit, pack(u32::MAX, u32::MAX))]).limits;
+    assert_eq!(huge.packets(200 << 20), u32::MAX);
+    assert_eq!(huge.packets(256 << 20), 1, "memory is not endless");
 }
 
 type Queue = Scheduler<Vec<u32>, Vec<Flow>, Vec<Host>>;
@@ -365,6 +414,54 @@ fn the_longest_queue_gives_way() {
     let small = model.push(hash(2), 0, 60);
     assert_eq!(model.queue.fattest(small), big);
     assert_eq!(model.queue.fattest(big), big);
+}
+
+#[test]
+fn the_longest_queue_is_found_again_when_another_was_emptied() {
+    let mut model = Model::new(1514);
+    for _ in 0..20 {
+        model.push(hash(1), 0, 1514);
+    }
+    let second = model.push(hash(2), 0, 1514);
+    for _ in 0..9 {
+        model.push(hash(2), 0, 1514);
+    }
+    let thin = model.push(hash(3), 0, 60);
+    // The longest queue is dropped packet by packet.
+    let first = model.queue.fattest(thin);
+    assert_ne!(first, second);
+    while let Some(bytes) = model.packets[usize::from(first)].pop_front() {
+        model.queue.left(first, bytes);
+    }
+    let found = (0..200).filter(|_| model.queue.fattest(thin) == second);
+    assert!(found.count() > 130, "it is looked for");
+}
+
+#[test]
+fn a_flow_without_a_place_is_not_overtaken_by_itself() {
+    let mut model = Model::new(1514);
+    // Nine flows of one set of eight places.
+    let hashes: Vec<u32> = (0..9).map(|number| (number << 16) | 8).collect();
+    for &hash in &hashes[..8] {
+        model.push(hash, 0, 1514);
+        model.push(hash, 0, 1514);
+    }
+    let shared = model.push(hashes[8], 0, 1514);
+    // Another place gets free.
+    let other = model.queue.place(hashes[3]);
+    assert_ne!(other, shared);
+    loop {
+        let idle = model.packets[usize::from(other)].is_empty();
+        let waits = model.packets[usize::from(shared)].len();
+        assert!(waits > 0, "the case of this test");
+        if idle && model.queue.place(hashes[3] ^ 0x8000_0000) == other {
+            break;
+        }
+        model.pop();
+    }
+    assert_eq!(model.push(hashes[8], 0, 1514), shared);
+    while model.pop().is_some() {}
+    assert_ne!(model.push(hashes[8], 0, 1514), u16::MAX);
 }
 
 /// Any order of joining, leaving and sending keeps the books right and loses no flow.

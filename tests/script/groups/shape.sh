@@ -9,12 +9,19 @@
 # breaks: test_hardware_queues_have_one_each | lib/shape.sh | s/^\tif \[\[ $root == mq \]\]; then/\tif false; then/
 # breaks: test_shaper_enable_0_attaches_nothing | lib/shape.sh | s/^\t\[\[ ${CONFIG\[shaperEnable\]} == 1 \&\& /\t[[ /
 # breaks: test_a_rate_above_the_link_attaches_nothing | lib/shape.sh | s/((SHAPE_KBPS < speed \* 1000))/true/
-# breaks: test_what_somebody_set_up_stays | lib/shape.sh | s/^\t\t\tif \[\[ $handle != 0: \]\]; then/\t\t\tif false; then/
+# breaks: test_what_somebody_set_up_stays | lib/shape.sh | s/^\tif \[\[ -n $root \&\& $root_handle != 0: \]\]; then/\tif false; then/; s/qdisc add dev "$@"/qdisc replace dev "$@"/
 # breaks: test_reload_attaches_and_takes_off | lib/commands.sh | s/^\tshape_apply "${devices\[@\]}"/\t:/
 # breaks: test_stop_takes_off_what_was_attached_by_hand | lib/shape.sh | s/if \[\[ $above == mq .*/if false; then/
 # breaks: test_a_refused_queue_takes_all_back | lib/shape.sh | s/^\tshape_detach "$each" || :$/\t:/
 # breaks: test_kill_9_leaves_what_stop_takes_off | lib/commands.sh | s/^\tshape_read$/\tSHAPED=()/
 # breaks: test_the_kernel_chooses_what_it_chose | lib/shape.sh | s/^\tput "$APPEX_SYSCTL\/net\/core\/default_qdisc" "$1".*/\t:/
+# breaks: test_what_cannot_be_seen_stays | lib/shape.sh | s/\(all=$(run tc .*\) || return 1/\1 || :/; s/qdisc add dev "$@"/qdisc replace dev "$@"/
+# breaks: test_a_record_outlives_a_tc_that_fails | lib/shape.sh | s/\(all=$(run tc .*\) || return 1/\1 || :/
+# breaks: test_a_change_in_between_stays | lib/shape.sh | s/qdisc add dev "$@"/qdisc replace dev "$@"/
+# breaks: test_a_change_before_it_is_taken_off_stays | lib/shape.sh | s/root handle "$2" "$3" >/root >/
+# breaks: test_a_queue_set_up_by_hand_stays | lib/shape.sh | s/ \&\& ((others > 0)); then/ \&\& false; then/
+# breaks: test_a_queue_without_one_gets_one | lib/shape.sh | s/^\t\tshape_complete .*/\t\t:/
+# breaks: test_a_leftover_without_a_record_goes | lib/shape.sh | s/$parent == root \&\& ($kind == appex || .*)/$parent == root \&\& $kind == appex/
 # breaks: test_missing_tc_is_told | lib/shape.sh | s/command -v tc >.dev.null/true/
 
 # up IF...: devices with one queue, as the kernel sets it up.
@@ -58,7 +65,8 @@ test_a_rate_attaches_and_stop_restores() {
 	config accif=eth0 wankbps=20000
 	ok_lot start
 	is "$ERR" ''
-	like "$(qdiscs eth0)" 'qdisc appex *: root *'
+	like "$OUT" '*eth0 is limited to 20000 kbit/s*'
+	like "$(qdiscs eth0)" 'qdisc appex a99e: root *'
 	like "$(qdiscs eth1)" "$before"
 	exists "$APPEX_ROOT/etc/.qdisc"
 	ok_lot stop
@@ -229,6 +237,96 @@ test_a_device_that_is_down() {
 	ok_lot stop
 	ip link set eth0 up
 	like "$(qdiscs eth0)" 'qdisc noqueue 0: root *'
+}
+
+test_what_cannot_be_seen_stays() {
+	up eth0
+	tc qdisc add dev eth0 root handle 7: pfifo limit 77
+	local before
+	before=$(qdiscs eth0)
+	rm -f "$FAKE_STATE/tc-changes"
+	config accif=eth0 wankbps=20000
+	fault tc 'blind 0'
+	ok_lot start
+	like "$ERR" '*"tc" does not tell what eth0 has: wankbps is not enforced there*'
+	absent "$FAKE_STATE/tc-changes"
+	rm "$FAKE_STATE"/tc
+	is "$(qdiscs eth0)" "$before"
+}
+
+test_a_record_outlives_a_tc_that_fails() {
+	up eth0
+	local before
+	before=$(qdiscs eth0)
+	config accif=eth0 wankbps=20000
+	ok_lot start
+	fault tc 'blind 0'
+	run_lot stop
+	rm "$FAKE_STATE"/tc
+	exists "$APPEX_ROOT/etc/.qdisc"
+	like "$(qdiscs eth0)" 'qdisc appex *'
+	ok_lot stop
+	is "$(qdiscs eth0)" "$before"
+	absent "$APPEX_ROOT/etc/.qdisc"
+}
+
+# Somebody sets a device up while the script is at it.
+test_a_change_in_between_stays() {
+	up eth0
+	config accif=eth0 wankbps=20000
+	fault tc 'between 1 qdisc add dev eth0 root handle 7: pfifo limit 77'
+	ok_lot start
+	is "$ERR" '[warn] cannot attach the shaper to eth0: wankbps is not enforced there'
+	like "$(qdiscs eth0)" 'qdisc pfifo 7: root *'
+	absent "$APPEX_ROOT/etc/.qdisc"
+}
+
+test_a_change_before_it_is_taken_off_stays() {
+	up eth0
+	config accif=eth0 wankbps=20000
+	ok_lot start
+	fault tc 'between 2 qdisc replace dev eth0 root handle 7: pfifo limit 77'
+	run_lot stop
+	like "$(qdiscs eth0)" 'qdisc pfifo 7: root *'
+	absent "$APPEX_ROOT/etc/.qdisc"
+}
+
+test_a_queue_set_up_by_hand_stays() {
+	queues eth0
+	config accif=eth0 wankbps=20000
+	ok_lot start
+	tc qdisc replace dev eth0 parent a99e:1 handle 7: pfifo limit 77
+	ok_lot stop
+	like "$ERR" '*1 queues of eth0 have disciplines of their own: these stay, and so does its mq*'
+	like "$(qdiscs eth0)" '*qdisc pfifo 7: parent a99e:1 *'
+	unlike "$(qdiscs eth0)" '*appex*'
+	absent "$APPEX_ROOT/etc/.qdisc"
+}
+
+# A run was cut short between two queues, or the device has more than before.
+test_a_queue_without_one_gets_one() {
+	queues eth0
+	local before
+	before=$(qdiscs eth0)
+	config accif=eth0 wankbps=20000
+	tc qdisc add dev eth0 root handle a99e: mq
+	ok_lot start
+	is "$ERR" ''
+	unlike "$(qdiscs eth0)" '*pfifo_fast*'
+	like "$(qdiscs eth0)" 'qdisc mq a99e: root*qdisc appex *: parent a99e:1*'
+	ok_lot stop
+	is "$(qdiscs eth0)" "$before"
+}
+
+test_a_leftover_without_a_record_goes() {
+	queues eth0
+	local before
+	before=$(qdiscs eth0)
+	config accif=eth0
+	ok_lot start
+	tc qdisc add dev eth0 root handle a99e: mq
+	ok_lot stop
+	is "$(qdiscs eth0)" "$before"
 }
 
 test_missing_tc_is_told() {

@@ -17,6 +17,8 @@
 # breaks: test_install_options | install-local.sh | s/^-h | --help)/-h)/
 # breaks: test_uninstall_leaves_the_rest | lib/commands.sh | s/rmdir -- "$path" 2>\/dev\/null/rm -rf -- "$path"/
 # breaks: test_uninstall_without_a_record | lib/commands.sh | s/if \[\[ ! -f $MANIFEST_FILE .*; then/if false; then/
+# breaks: test_install_lifts_a_limit_that_had_no_effect | install-local.sh | s/rate=.^wankbps=/&no/
+# breaks: test_install_keeps_a_limit_that_was_meant | install-local.sh | s/ \&\& { \[\[ -n $before_shaper \]\] ||$/ \&\& { true ||/
 # breaks: test_install_keeps_the_configuration | install-local.sh | s/if \[\[ -e $config \]\]; then/if false; then/
 
 test_socket_memory() {
@@ -236,6 +238,53 @@ test_install_keeps_the_configuration() {
 	# The record of both installations removes everything.
 	ok_lot uninstall
 	absent "$APPEX_ROOT"
+}
+
+# again: installs once more.
+again() {
+	KVER=0.0-test "$T/tree/scripts/install-local.sh" "$T/appex.ko" >"$T/out" 2>&1 || fail "$(<"$T/out")"
+}
+
+test_install_lifts_a_limit_that_had_no_effect() {
+	mkdir -p /lib/modules
+	installed
+	# As an older version shipped it.
+	cat >"$CONF" <<-'OLD'
+		accif="eth0"
+		# Outbound and inbound bandwidth in kbit/s (加速接口上行/下行带宽); 0 is no limit.
+		# (no effect yet)
+		wankbps="1000000"
+		waninkbps="1000000"
+
+		# Shaper (流量整形开关): 1 keeps to wankbps and waninkbps, 0 measures the bandwidth
+		# (no effect yet)
+		shaperEnable="1"
+	OLD
+	again
+	like "$(<"$T/out")" '*wankbps was 1000000 and had no effect; it has one now, so it is 0*'
+	like "$(<"$CONF")" '*
+# (waninkbps has no effect yet)
+wankbps="0"
+waninkbps="1000000"
+*bandwidth
+shaperEnable="1"'
+	# Without the comment the old scripts tell, which know of no shaper.
+	printf 'accif="eth0"\nwankbps=1000000\n' >"$CONF"
+	rm "$APPEX_ROOT/bin/lib/shape.sh"
+	again
+	is "$(<"$CONF")" $'accif="eth0"\nwankbps="0"'
+}
+
+test_install_keeps_a_limit_that_was_meant() {
+	mkdir -p /lib/modules
+	installed
+	printf 'accif="eth0"\nwankbps="1000000"\n' >"$CONF"
+	again
+	is "$(<"$CONF")" $'accif="eth0"\nwankbps="1000000"'
+	rm "$APPEX_ROOT/bin/lib/shape.sh"
+	printf 'accif="eth0"\nwankbps="20000"\n' >"$CONF"
+	again
+	is "$(<"$CONF")" $'accif="eth0"\nwankbps="20000"'
 }
 
 test_install_for_a_package() {
