@@ -156,7 +156,7 @@ impl Plan {
             pace,
             whole_bytes: low32(whole.max(mtu)),
             batch_bytes: low32(batch),
-            quantum_bytes: low32(turn.clamp(mtu, TURN_MAX_BYTES.max(mtu))),
+            quantum_bytes: low32(turn.min(TURN_MAX_BYTES).max(mtu)),
             aqm: Aqm {
                 target_us: low32(target),
                 interval_us: low32(INTERVAL_US.max(target.saturating_mul(2))),
