@@ -232,11 +232,17 @@ same "nothing was bypassed" 0 "$(stat_of NfBypass)"
 # in the neighbour's handshake, too: a sixth of a second at most.
 slow_path 500ms 20mbit
 put cmd "shortRttMS: 400"
-near_neighbour() {
-	slow_path 40ms 20mbit
-	client python3 "$HERE/traffic.py" fetch 10.9.0.1 5001 "$BYTES" >/dev/null
-}
-switch "a near neighbour" near_neighbour
+# A change of a setting has connections looked at for three seconds.
+sleep 4
+ip netns exec cli python3 "$HERE/traffic.py" fetch 10.9.0.1 5007 100000000 >/dev/null 2>&1 &
+long=$!
+check "a peer on a long way" until_true 10 is 5007 accelerated
+slow_path 40ms 20mbit
+fetch /tmp/near 10.9.0.1 5001
+check "is near when its neighbour is" until_true 10 is 5007 short-rtt
+refuse "and is handed back" adopted 5007
+kill "$long"
+wait "$long" $! 2>/dev/null
 put cmd "shortRttMS: 100"
 during "a round trip below shortRttMS" short-rtt
 at_least "NfBypass counts the packets" 10 "$(stat_of NfBypass)"
