@@ -440,28 +440,30 @@ fn the_longest_queue_is_found_again_when_another_was_emptied() {
 #[test]
 fn a_flow_without_a_place_is_not_overtaken_by_itself() {
     let mut model = Model::new(1514);
-    // Nine flows of one set of eight places.
+    // Nine flows of one set of eight places: the ninth shares that of the first, which has most to send.
     let hashes: Vec<u32> = (0..9).map(|number| (number << 16) | 8).collect();
-    for &hash in &hashes[..8] {
-        model.push(hash, 0, 1514);
-        model.push(hash, 0, 1514);
-    }
-    let shared = model.push(hashes[8], 0, 1514);
-    // Another place gets free.
-    let other = model.queue.place(hashes[3]);
-    assert_ne!(other, shared);
-    loop {
-        let idle = model.packets[usize::from(other)].is_empty();
-        let waits = model.packets[usize::from(shared)].len();
-        assert!(waits > 0, "the case of this test");
-        if idle && model.queue.place(hashes[3] ^ 0x8000_0000) == other {
-            break;
+    for (&hash, count) in hashes[..8].iter().zip([30, 1, 1, 1, 1, 1, 1, 1]) {
+        for _ in 0..count {
+            model.push(hash, 0, 1514);
         }
-        model.pop();
     }
-    assert_eq!(model.push(hashes[8], 0, 1514), shared);
-    while model.pop().is_some() {}
-    assert_ne!(model.push(hashes[8], 0, 1514), u16::MAX);
+    // Its packets are numbered by their sizes. The other places get free one after the other.
+    let mut sent = Vec::new();
+    for number in 0..40 {
+        model.push(hashes[8], 0, 100 + number);
+        sent.extend(model.pop());
+    }
+    sent.extend(std::iter::from_fn(|| model.pop()));
+    let ours: Vec<u32> = sent
+        .iter()
+        .map(|sent| sent.1)
+        .filter(|&bytes| bytes < 1514)
+        .collect();
+    assert_eq!(ours.len(), 40);
+    assert!(ours.is_sorted(), "{ours:?}");
+    // With nothing left to be overtaken it gets a place of its own.
+    let first = model.push(hashes[0], 0, 60);
+    assert_ne!(model.push(hashes[8], 0, 60), first);
 }
 
 /// Any order of joining, leaving and sending keeps the books right and loses no flow.
