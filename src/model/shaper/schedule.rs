@@ -212,7 +212,7 @@ where
             let longest = self
                 .flows
                 .iter()
-                .zip(0u16..)
+                .zip(0..=u16::MAX)
                 .max_by_key(|(flow, _)| flow.bytes);
             if let Some((_, longest)) = longest {
                 self.fattest = longest;
