@@ -39,7 +39,7 @@ test_start_writes_and_stop_unloads() {
 	veth eth0
 	config engineNum=1 'accif="eth0"' 'wankbps="12345"' 'smBurstMS="20"' 'lanif="lan0"'
 	ok_lot start
-	is "$ERR$OUT" ''
+	is "$ERR$OUT" 'eth0 is limited to 12345 kbit/s'
 	is "$(in_engine wanIf)$(in_engine lanIf)" eth0lan0
 	is "$(in_engine wanKbps)" 12345
 	is "$(in_engine smBurstMS)" 20

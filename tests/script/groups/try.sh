@@ -135,7 +135,7 @@ test_status_tells() {
 	config accif=eth0 engineNum=1
 	ok_lot status
 	unlike "$OUT" '*On trial*'
-	ok_lot try 500
+	ok_lot try 490
 	ok_lot status
 	like "$OUT" '*On trial: stops in 4[0-9][0-9] s unless you run "lotServer.sh confirm"'
 	ok_lot confirm
