@@ -27,6 +27,7 @@ mod rules;
 #[cfg(appex_selftest)]
 mod selftest;
 mod shaper;
+mod slots;
 mod state;
 mod summary;
 mod sys;
