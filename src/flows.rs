@@ -3,6 +3,7 @@
 //! The flow table's records, and the reaper that forgets idle ones.
 
 use crate::adoption;
+use crate::inbound;
 use crate::model::classify::{FlowKey, Packet, Transport, TCP};
 use crate::model::flow::{self, Admit, Phase, Seen, Sessions};
 use crate::model::settings::Key;
@@ -45,6 +46,8 @@ pub(crate) struct Flow {
     ruled: Atomic<u32>,
     /// The end that comes first in the key is on this side of the interface.
     pub(crate) near_is_low: bool,
+    /// What comes in, and how it is steered.
+    pub(crate) inbound: inbound::Control,
 }
 
 /// Where a packet was met.
@@ -70,6 +73,7 @@ impl Flow {
             counted: Atomic::new(NOT_YET),
             ruled: Atomic::new(0),
             near_is_low: forward == place.leaves,
+            inbound: inbound::Control::new(),
         }
     }
 

@@ -402,6 +402,24 @@ bool appex_skb_send_reply(const struct sk_buff *skb, const void *bytes, u32 len,
 }
 
 /*
+ * Writes the window of a TCP header that begins at an offset from the network header, and mends the
+ * checksum, unless the device is going to make it: then the header has that of its addresses only. For
+ * packets of netfilter hooks behind routing. False, with the packet as it was, without memory.
+ */
+bool appex_skb_set_window(struct sk_buff *skb, u32 offset, u16 window)
+{
+	struct tcphdr *th;
+	__be16 new = cpu_to_be16(window);
+
+	if (skb_ensure_writable(skb, offset + sizeof(*th)))
+		return false;
+	th = (struct tcphdr *)(skb->data + offset);
+	inet_proto_csum_replace2(&th->check, skb, th->window, new, false);
+	th->window = new;
+	return true;
+}
+
+/*
  * Brings the first repetition of a SYN-ACK forward, not those after it. Its
  * timer is running already; a request that is being dropped has stopped it for
  * good. The packet is a first SYN-ACK.

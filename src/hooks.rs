@@ -10,6 +10,7 @@
 use crate::adoption::{self, Adoption};
 use crate::congestion;
 use crate::flows;
+use crate::inbound;
 use crate::model::classify::{self, Packet, Skip, TcpFlags, Transport, HEADERS};
 use crate::model::copies::{synack_timeout_ms, Segment, LEAST_LOSS_Q16};
 use crate::model::flow::wire_len;
@@ -25,6 +26,7 @@ use crate::sys::netfilter::{has_guests, Family, Hooks, LocalOut, Routed, Verdict
 use crate::sys::published::ReadSide;
 use crate::sys::skb;
 use crate::sys::tcp::Socket;
+use kernel::sync::rcu;
 
 /// The one set of hooks.
 pub(crate) struct Engines;
@@ -42,9 +44,14 @@ struct Met<'a> {
 impl<'a> Met<'a> {
     /// `None` when the packet is none of the engine's business.
     #[inline(always)]
-    fn new(family: Family, device: &Device<'_>, raw: &'a skb::Packet<'_>) -> Option<Self> {
+    fn new(
+        guard: &'a impl ReadSide,
+        family: Family,
+        device: &Device<'_>,
+        raw: &skb::Packet<'_>,
+    ) -> Option<Self> {
         let interface = device.index();
-        Self::where_attached(family, raw, interface, |engine| {
+        Self::where_attached(guard, family, raw, interface, |engine| {
             engine.attached.contains(interface)
         })
     }
@@ -52,12 +59,13 @@ impl<'a> Met<'a> {
     /// The same for a packet that is to be met on `interface`, if `attached` says that it concerns the engine.
     #[inline(always)]
     fn where_attached(
+        guard: &'a impl ReadSide,
         family: Family,
-        raw: &'a skb::Packet<'_>,
+        raw: &skb::Packet<'_>,
         interface: u32,
         attached: impl FnOnce(&Engine) -> bool,
     ) -> Option<Self> {
-        let state = STATE.get(raw)?;
+        let state = STATE.get(guard)?;
         let (number, engine) = state.current()?;
         if !attached(engine) {
             return None;
@@ -197,6 +205,16 @@ impl<'a> Met<'a> {
         }
     }
 
+    fn inbound(&self) -> inbound::Place<'_> {
+        inbound::Place {
+            state: self.state,
+            number: self.number,
+            engine: self.engine,
+            interface: self.interface,
+            packet: &self.packet,
+        }
+    }
+
     /// Notes the flow. What opens a connection beyond the limits may be refused, and whoever is behind an
     /// interface is told so.
     fn note(&self, routed: &Routed<'_>, leaves: bool) -> Verdict {
@@ -229,7 +247,7 @@ impl Hooks for Engines {
         }
         // A second borrow of the packet, because `sending` lends its own to the socket.
         let raw = sending.reading();
-        let Some(met) = Met::new(family, out, &raw) else {
+        let Some(met) = Met::new(&raw, family, out, &raw) else {
             return;
         };
         let packet = &met.packet;
@@ -272,7 +290,7 @@ impl Hooks for Engines {
             return;
         }
         let raw = sending.reading();
-        let met = Met::where_attached(family, &raw, 0, |engine| {
+        let met = Met::where_attached(&raw, family, &raw, 0, |engine| {
             !engine.attached.is_empty() && engine.accelerates()
         });
         let Some(mut met) = met else { return };
@@ -312,7 +330,7 @@ impl Hooks for Engines {
         if !has_guests() {
             return;
         }
-        let Some(met) = Met::new(family, out, raw) else {
+        let Some(met) = Met::new(raw, family, out, raw) else {
             return;
         };
         if flows::is_tcp(&met.packet) {
@@ -324,9 +342,10 @@ impl Hooks for Engines {
         }
     }
 
-    fn post_routing(&self, family: Family, out: &Device<'_>, routed: &Routed<'_>) -> Verdict {
-        let raw = routed.packet();
-        let Some(met) = Met::new(family, out, raw) else {
+    fn post_routing(&self, family: Family, out: &Device<'_>, routed: &mut Routed<'_>) -> Verdict {
+        // Not the packet's own read side: nothing may be borrowed of a packet that is written to.
+        let guard = rcu::read_lock();
+        let Some(met) = Met::new(&guard, family, out, routed.packet()) else {
             return Verdict::Pass;
         };
         let verdict = met.note(routed, true);
@@ -334,21 +353,31 @@ impl Hooks for Engines {
             return verdict;
         }
         met.count(Metric::WanOutBytes);
-        if raw.was_received() {
+        if routed.packet().was_received() {
             // Forwarded: what came from the LAN side is just what leaves.
             met.count(Metric::LanInBytes);
+        }
+        let place = met.inbound();
+        let onlink = || is_onlink(out, met.packet.dest);
+        let bytes = routed.packet().linear(HEADERS);
+        if let Some(rewrite) = inbound::leaves(&place, &guard, bytes, onlink) {
+            inbound::rewrite(&place, routed, &rewrite);
         }
         verdict
     }
 
     fn pre_routing(&self, family: Family, dev: &Device<'_>, routed: &Routed<'_>) -> Verdict {
-        let Some(met) = Met::new(family, dev, routed.packet()) else {
+        let raw = routed.packet();
+        let Some(met) = Met::new(raw, family, dev, raw) else {
             return Verdict::Pass;
         };
         met.count(Metric::WanInBytes);
+        let orders = met.engine.inbound();
+        inbound::meter(met.state, met.interface, &orders, met.wire, raw.segments());
         let verdict = met.note(routed, false);
         if verdict == Verdict::Pass {
             met.count(Metric::LanOutBytes);
+            inbound::arrived(&met.inbound(), raw, raw.linear(HEADERS), raw.segments());
         }
         verdict
     }

@@ -17,8 +17,9 @@
 use crate::flows::Flow;
 use crate::interfaces::{Attached, Interfaces};
 use crate::links::Links;
+use crate::meters::Meters;
 use crate::model::policy::Facts;
-use crate::model::settings::{window_limit, Hot, Key, Scope};
+use crate::model::settings::{window_limit, Hot, InboundOrders, Key, Scope};
 use crate::model::stats::{Counter, Event, Metric, COUNTERS};
 use crate::model::units::{Addr, Family};
 use crate::near::Near;
@@ -53,6 +54,8 @@ pub(crate) struct State {
     pub(crate) via: Via,
     /// Subnets that are near.
     pub(crate) near: Near,
+    /// What interfaces receive that keep to a limit.
+    pub(crate) meters: Meters,
     /// Rounds of the reaper that are to look at all adopted sockets.
     pub(crate) reviews: Atomic<u32>,
     /// One if a subnet was found near since connections were last looked at for that.
@@ -109,6 +112,11 @@ impl Engine {
         Scope::read(|key| self.settings.get(key))
     }
 
+    /// What inbound control is to do. Context: any.
+    pub(crate) fn inbound(&self) -> InboundOrders {
+        InboundOrders::read(|key| self.settings.get(key))
+    }
+
     /// The other settings of the packet path. Context: any.
     pub(crate) fn hot(&self) -> Hot {
         Hot::read(|key| self.settings.get(key))
@@ -160,6 +168,7 @@ impl State {
                 paths: Paths::new()?,
                 via: Via::new()?,
                 near: Near::new()?,
+                meters: Meters::new()?,
                 reviews: Atomic::new(0),
                 near_news: Atomic::new(0),
                 near_quiet: Atomic::new(0),

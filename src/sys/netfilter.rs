@@ -74,6 +74,13 @@ impl<'a> Routed<'a> {
         &self.packet
     }
 
+    /// Writes the window of the TCP header that begins `offset` bytes from the network header, and mends the checksum. False,
+    /// with the packet as it was, if there is no memory.
+    pub(crate) fn set_window(&mut self, offset: u32, window: u16) -> bool {
+        // SAFETY: Whoever looks at the packet's bytes borrows `self`. A wrong offset spoils the packet, but nothing beside it.
+        unsafe { self.packet.set_window(offset, window) }
+    }
+
     /// Source and destination as who sent it wrote them, whatever has translated them since, if that is known.
     pub(crate) fn untranslated(&self) -> Option<[([u8; 16], u16); 2]> {
         self.packet.untranslated(self.v6)
@@ -164,7 +171,7 @@ pub(crate) trait Hooks: Sync + 'static {
     fn forward(&self, family: Family, out: &Device<'_>, packet: &Packet<'_>);
 
     /// A packet that leaves by `out`, local or forwarded.
-    fn post_routing(&self, family: Family, out: &Device<'_>, packet: &Routed<'_>) -> Verdict;
+    fn post_routing(&self, family: Family, out: &Device<'_>, packet: &mut Routed<'_>) -> Verdict;
 
     /// A packet that came in by `dev`.
     fn pre_routing(&self, family: Family, dev: &Device<'_>, packet: &Routed<'_>) -> Verdict;
@@ -352,8 +359,8 @@ unsafe extern "C" fn post_routing_hook<H: Hooks, const V6: bool>(
         };
         let packet = Packet::from_raw(skb);
         // INVARIANT: This hook is registered in POST_ROUTING.
-        let routed = Routed { packet, v6: V6 };
-        let verdict = (*target.cast::<H>()).post_routing(family(V6), &out, &routed);
+        let mut routed = Routed { packet, v6: V6 };
+        let verdict = (*target.cast::<H>()).post_routing(family(V6), &out, &mut routed);
         verdict.to_raw()
     }
 }

@@ -133,6 +133,17 @@ impl<'a> Packet<'a> {
         unsafe { c::appex_skb_send_reply(self.skb, bytes.as_ptr().cast(), len, v6) }
     }
 
+    /// Writes the window of the TCP header that begins `offset` bytes from the network header, and mends the checksum. False if
+    /// there is no memory for a copy of bytes that are shared.
+    ///
+    /// # Safety
+    ///
+    /// A TCP header must begin there, and what was borrowed of the packet's bytes must not be used any more.
+    pub(in crate::sys) unsafe fn set_window(&self, offset: u32, window: u16) -> bool {
+        // SAFETY: Valid by the type invariant; the callee checks the length and makes a copy of what others share.
+        unsafe { c::appex_skb_set_window(self.skb, offset, window) }
+    }
+
     /// Has a SYN-ACK repeated after `ms` if no answer comes, instead of a
     /// second.
     ///

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Inbound control: packets of the hooks in, windows of [`crate::model::inbound`] out.
+//!
+//! Local receivers and forwarded flows are handled alike, on the WAN side: what comes by an attached interface is
+//! looked at in PRE_ROUTING, and the windows of what leaves by it are written in POST_ROUTING. Sockets are not
+//! touched: a window that the kernel offers is only ever made smaller, and the kernel takes data beyond it.
+
+use crate::flows::Flow;
+use crate::model::classify::{Packet, TcpFlags, Transport};
+use crate::model::inbound::{Arrival, Handshake, Inbound, Offer, Segment};
+use crate::model::policy;
+use crate::model::settings::InboundOrders;
+use crate::model::stats::Event;
+use crate::state::{Engine, State};
+use crate::sys::bh_lock::BhLock;
+use crate::sys::late::Late;
+use crate::sys::netfilter::Routed;
+use crate::sys::published::ReadSide;
+use crate::sys::time::now_ns;
+use kernel::sync::atomic::{Atomic, Full, Relaxed};
+
+/// Time for which a decision whether a flow is controlled holds, microseconds: settings are obeyed that soon.
+const DECIDED_US: u64 = 1_000_000;
+
+/// Ethernet's header, bytes: the limit is one of frames, as that of the shaper.
+const FRAME: u64 = 14;
+
+/// What a flow's record has for inbound control.
+pub(crate) struct Control {
+    /// What the SYNs said, [`Handshake`].
+    handshake: Atomic<u32>,
+    /// Made with the first packet that is looked at.
+    flow: Late<BhLock<Controlled>>,
+}
+
+/// A flow under control.
+#[derive(Default)]
+struct Controlled {
+    inbound: Inbound,
+    /// The flow is one of those that are accelerated, and when that was found, microseconds.
+    is_wanted: bool,
+    decided_us: u64,
+}
+
+/// Where a packet was met, and what is to be done there.
+pub(crate) struct Place<'a> {
+    pub(crate) state: &'a State,
+    pub(crate) number: u32,
+    pub(crate) engine: &'a Engine,
+    pub(crate) interface: u32,
+    pub(crate) packet: &'a Packet,
+}
+
+impl Control {
+    /// Nothing is known of the flow.
+    pub(crate) const fn new() -> Self {
+        Control {
+            handshake: Atomic::new(0),
+            flow: Late::new(),
+        }
+    }
+
+    /// Notes the shift of windows that a SYN offers. What was known ends with what opens a connection anew.
+    #[cold]
+    fn greet(&self, is_near: bool, opens: bool, shift: Option<u8>) {
+        let mut old = self.handshake.load(Relaxed);
+        // Two packets in the life of a flow: contention ends at once.
+        loop {
+            let known = match opens {
+                true => Handshake::default(),
+                false => Handshake(old),
+            };
+            match self
+                .handshake
+                .cmpxchg(old, known.note(is_near, shift).0, Full)
+            {
+                Ok(_) => break,
+                Err(now) => old = now,
+            }
+        }
+        if let (true, Some(flow)) = (opens, self.flow.get()) {
+            flow.with(|flow| *flow = Controlled::default());
+        }
+    }
+
+    /// Notes what a socket says that was there before its flow's record.
+    pub(crate) fn introduce(&self, shift: u8) {
+        let _ = self.handshake.cmpxchg(0, Handshake::known(shift).0, Full);
+    }
+
+    fn shift(&self) -> Option<u8> {
+        Handshake(self.handshake.load(Relaxed)).shift()
+    }
+}
+
+/// Counts what an interface under a limit receives. Context: softirq.
+pub(crate) fn meter(
+    state: &State,
+    interface: u32,
+    orders: &InboundOrders,
+    wire: u64,
+    packets: u32,
+) {
+    let Some(limit) = orders.limit else { return };
+    let now = now_us();
+    if let Some(meter) = state.meters.of(interface, now) {
+        let frames = FRAME.saturating_mul(u64::from(packets));
+        meter.count(wire.saturating_add(frames), now, limit);
+    }
+}
+
+/// Looks at a packet that came in. Context: softirq, RCU.
+pub(crate) fn arrived(place: &Place<'_>, guard: &impl ReadSide, bytes: &[u8], packets: u32) {
+    let packet = place.packet;
+    let Transport::Tcp { seq, flags, .. } = packet.transport else {
+        return;
+    };
+    let is_syn = flags.has(TcpFlags::SYN);
+    let is_on = place.engine.inbound().is_on();
+    if !is_syn && (!is_on || packet.payload == 0) {
+        return;
+    }
+    let Some((flow, segment)) = find(place, guard, bytes) else {
+        return;
+    };
+    if is_syn {
+        flow.inbound.greet(false, flags.opens(), segment.shift);
+        return;
+    }
+    let Some(controlled) = flow.inbound.flow.get() else {
+        return;
+    };
+    let arrival = Arrival {
+        now_us: now_us(),
+        end: seq.wrapping_add(packet.payload),
+        payload: packet.payload,
+        packets,
+        echo: segment.times.map(|(_, echo)| echo),
+    };
+    let rtt_us = controlled.with(|flow| {
+        let is_over = flow.inbound.arrived(&arrival);
+        is_over.then(|| flow.inbound.rtt_us())
+    });
+    if let (Some(rtt_us), Some(meter)) = (rtt_us, place.state.meters.find(place.interface)) {
+        meter.round_trip(rtt_us);
+    }
+}
+
+/// Looks at a packet that leaves; `Some` with what to write as its window, and where the TCP header begins.
+/// Context: softirq or process, RCU.
+pub(crate) fn leaves(
+    place: &Place<'_>,
+    guard: &impl ReadSide,
+    bytes: &[u8],
+    is_onlink: impl FnOnce() -> bool,
+) -> Option<Rewrite> {
+    let packet = place.packet;
+    let Transport::Tcp { flags, .. } = packet.transport else {
+        return None;
+    };
+    let orders = place.engine.inbound();
+    if flags.has(TcpFlags::SYN) {
+        let (flow, segment) = find(place, guard, bytes)?;
+        flow.inbound.greet(true, flags.opens(), segment.shift);
+        return None;
+    }
+    if !orders.is_on() || !flags.has(TcpFlags::ACK) || flags.has(TcpFlags::RST) {
+        return None;
+    }
+    let (flow, segment) = find(place, guard, bytes)?;
+    let shift = flow.inbound.shift()?;
+    if segment.is_signed {
+        return None;
+    }
+    let controlled = flow
+        .inbound
+        .flow
+        .get_or_make(|| BhLock::new(Controlled::default()))?;
+    let now_us = now_us();
+    let rate = orders
+        .limit
+        .and(place.state.meters.find(place.interface))
+        .and_then(|meter| meter.rate());
+    let written = controlled.with(|flow| {
+        if now_us.saturating_sub(flow.decided_us) >= DECIDED_US {
+            flow.is_wanted = is_wanted(place, guard, is_onlink());
+            flow.decided_us = now_us;
+        }
+        flow.inbound.offer(&Offer {
+            now_us,
+            ack: segment.ack,
+            field: segment.window,
+            shift,
+            stamp: segment.times.map(|(stamp, _)| stamp),
+            steers: orders.steers && flow.is_wanted,
+            rate: rate.filter(|_| flow.is_wanted),
+        })
+    });
+    (written != segment.window).then_some(Rewrite {
+        offset: segment.offset,
+        window: written,
+        ack: segment.ack,
+        field: segment.window,
+        shift,
+    })
+}
+
+/// A window to be written.
+pub(crate) struct Rewrite {
+    offset: u32,
+    window: u16,
+    ack: u32,
+    field: u16,
+    shift: u8,
+}
+
+/// Writes the window of a packet. Context: as [`leaves`], which has asked for it.
+pub(crate) fn rewrite(place: &Place<'_>, routed: &mut Routed<'_>, rewrite: &Rewrite) {
+    if routed.set_window(rewrite.offset, rewrite.window) {
+        place.state.count(place.number, Event::LoweredWindows);
+        return;
+    }
+    // It goes out as it was: that is what the sender was offered now.
+    let (key, _) = place.packet.flow();
+    let flow = place.state.flows.find(routed.packet(), key.words());
+    if let Some(flow) = flow.and_then(|flow| flow.inbound.flow.get()) {
+        flow.with(|flow| {
+            flow.inbound
+                .passed(rewrite.ack, rewrite.field, rewrite.shift)
+        });
+    }
+}
+
+fn find<'g>(
+    place: &Place<'g>,
+    guard: &'g impl ReadSide,
+    bytes: &[u8],
+) -> Option<(&'g Flow, Segment)> {
+    let segment = Segment::read(bytes, place.packet)?;
+    let (key, _) = place.packet.flow();
+    Some((place.state.flows.find(guard, key.words())?, segment))
+}
+
+/// Whether a flow with the peer of a packet that leaves is one of those that are accelerated.
+fn is_wanted(place: &Place<'_>, guard: &impl ReadSide, is_onlink: bool) -> bool {
+    let packet = place.packet;
+    let hot = place.engine.hot();
+    let ports = (packet.source_port, packet.dest_port);
+    // Whose control group counts is the socket's business: its own rules are obeyed where it is adopted.
+    let found = place
+        .state
+        .rules
+        .find(guard, packet.dest, ports, |_| &[][..]);
+    match place
+        .engine
+        .facts(place.state, &hot, packet.dest, is_onlink, found.as_ref())
+    {
+        Ok(facts) => policy::decide(&facts).is_ok(),
+        Err(_) => false,
+    }
+}
+
+fn now_us() -> u64 {
+    now_ns() / 1_000
+}

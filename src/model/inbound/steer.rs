@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The window of one flow by the queue that it finds on its path.
+//!
+//! A flow is left alone until its round trips show a queue that stays. Then it is steered: its window follows the law of
+//! FAST TCP (Wei, Jin, Low, Hegde, 2006), which settles where the flow has a certain number of packets of its own in the
+//! queue. That number grows with the root of the window: large flows make small queues relative to the path, and since flows
+//! behind one queue settle where each has the same ratio of that number to its rate, they come to equal rates.
+//!
+//! If the queue stays in spite of a smaller window, it is somebody else's, and who gives way gets nothing: the flow is left
+//! alone for a while, as it would be without this.
+
+/// Samples in a row above the threshold that make a queue: with eight probes in flight half of a round trip.
+const SAMPLES: u8 = 4;
+
+/// Rounds with a queue in spite of a smaller window that make it somebody else's. A sender's overshoot drains in two,
+/// and flows that are found to share a queue with others need as many again.
+const FOREIGN_ROUNDS: u8 = 8;
+
+/// Rounds without any queue after which the path seems to have more room than was known.
+const ROOMY_ROUNDS: u8 = 3;
+
+/// Time between two looks at the empty path, as a power of two of microseconds: 8.4 s. All flows of the machine look at
+/// the same time, by the clock: together they see it empty, which none would alone.
+const LOOK_SHIFT: u32 = 23;
+
+/// Time after which flows that gave up try again, as a power of two of microseconds: 16.8 s, by the clock too.
+const RETRY_SHIFT: u32 = 24;
+
+/// Most doublings of that time: a flow beside others that fill the queue for good loses next to nothing by trying
+/// for some round trips in four minutes.
+const RETRIES: u8 = 4;
+
+/// Least packets in a window: an acknowledgement is sent for every other, and one lost or late must not stop the flow.
+const LEAST_PACKETS: u32 = 4;
+
+/// Least queue that counts, microseconds: time stamps mostly have a resolution of a millisecond.
+const RESOLUTION_US: u32 = 1_000;
+
+/// What a flow is doing.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Mode {
+    /// Its window is what the receiver has room for.
+    #[default]
+    Open,
+    /// Its window is ours.
+    Steered,
+    /// As `Open`, until that [`RETRY_SHIFT`] period.
+    Yielding(u16),
+}
+
+/// What a round trip has shown.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Round {
+    /// Its end, microseconds.
+    pub now_us: u64,
+    /// How long it took, microseconds; not zero.
+    pub took_us: u32,
+    /// The least round trip in it, microseconds.
+    pub rtt_us: u32,
+    /// Payload that came in it, bytes.
+    pub bytes: u64,
+}
+
+/// The control of one flow.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Steer {
+    mode: Mode,
+    /// Least round trip so far, microseconds; 0 before the first sample.
+    base_us: u32,
+    /// Mean difference of successive samples, microseconds.
+    noise_us: u32,
+    last_us: u32,
+    /// Window while steered, bytes, and the smaller one of a round that looks for the empty path.
+    window: u32,
+    look: Option<u32>,
+    /// Samples in a row above the threshold, and where the first one was: time (wraps) and bytes received.
+    above: u8,
+    above_since: u32,
+    above_bytes: u64,
+    foreign: u8,
+    roomy: u8,
+    failures: u8,
+    looked: u16,
+}
+
+impl Steer {
+    /// What it is doing.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Least round trip so far, microseconds; 0 before the first sample.
+    pub fn base_us(&self) -> u32 {
+        self.base_us
+    }
+
+    /// Bytes to let the sender have in flight; `None` if it is not ours to say.
+    pub fn window(&self) -> Option<u32> {
+        match self.mode {
+            Mode::Steered => Some(self.look.unwrap_or(self.window)),
+            _ => None,
+        }
+    }
+
+    /// Leaves the flow alone from now on, whatever it did.
+    pub fn release(&mut self) {
+        self.mode = Mode::Open;
+        self.above = 0;
+        self.look = None;
+    }
+
+    /// Round trips above the base that count as a queue, microseconds.
+    fn threshold_us(&self) -> u32 {
+        (self.base_us / 8)
+            .saturating_add(self.noise_us.saturating_mul(2))
+            .saturating_add(RESOLUTION_US)
+    }
+
+    /// A round trip of `rtt_us` was seen when `received` bytes had come since the start, in packets of `mss`.
+    pub fn sample(&mut self, rtt_us: u32, now_us: u64, received: u64, mss: u32) {
+        // CAST: wraps.
+        let now = now_us as u32;
+        if self.last_us != 0 {
+            let apart = rtt_us.abs_diff(self.last_us);
+            // A sixteenth of each.
+            self.noise_us = self
+                .noise_us
+                .saturating_sub(self.noise_us / 16)
+                .saturating_add(apart / 16);
+        }
+        self.last_us = rtt_us;
+        if self.base_us == 0 || rtt_us < self.base_us {
+            self.base_us = rtt_us.max(1);
+        }
+        if let Mode::Yielding(until) = self.mode {
+            if period(now_us, RETRY_SHIFT).wrapping_sub(until) >> 15 == 0 {
+                self.mode = Mode::Open;
+                self.above = 0;
+            }
+        }
+        if self.mode != Mode::Open {
+            return;
+        }
+        if rtt_us <= self.base_us.saturating_add(self.threshold_us()) {
+            self.above = 0;
+            return;
+        }
+        if self.above == 0 {
+            self.above_since = now;
+            self.above_bytes = received;
+        }
+        self.above = self.above.saturating_add(1);
+        let took = now.wrapping_sub(self.above_since);
+        if self.above > SAMPLES && took >= self.base_us / 2 {
+            // There was a queue all the time, so this is what the path lets through.
+            let bytes = received.saturating_sub(self.above_bytes);
+            let holds = part(bytes, self.base_us, took);
+            self.window = holds.saturating_add(own_queue(holds, mss)).max(least(mss));
+            self.mode = Mode::Steered;
+            self.look = None;
+            self.foreign = 0;
+            self.roomy = 0;
+            self.looked = period(now_us, LOOK_SHIFT);
+        }
+    }
+
+    /// A round trip is over. Packets have `mss` bytes.
+    pub fn round(&mut self, round: &Round, mss: u32) {
+        if self.mode != Mode::Steered || self.base_us == 0 {
+            return;
+        }
+        if self.look.take().is_some() {
+            // The round that follows a look shows the queue that the look left.
+            return;
+        }
+        let queue = round
+            .rtt_us
+            .saturating_sub(self.base_us)
+            .saturating_sub(self.noise_us);
+        let rtt = self.base_us.saturating_add(queue);
+        let holds = part(u64::from(self.window), self.base_us, rtt);
+        let wanted = holds.saturating_add(own_queue(self.window, mss));
+        // What came in as long as a packet took: less than the window if the sender does not use it.
+        let used = part(round.bytes, round.rtt_us, round.took_us);
+        let is_used = used >= self.window / 4 * 3;
+
+        let is_foreign = queue > (self.base_us / 8 * 3).saturating_add(4 * RESOLUTION_US);
+        self.foreign = match is_foreign {
+            true => self.foreign.saturating_add(1),
+            false => 0,
+        };
+        if self.foreign >= FOREIGN_ROUNDS {
+            self.give_up(round.now_us);
+            return;
+        }
+        if self.foreign == 0 && self.failures > 0 && self.looked != period(round.now_us, LOOK_SHIFT)
+        {
+            self.failures = self.failures.saturating_sub(1);
+        }
+        self.roomy = match is_used && queue <= RESOLUTION_US {
+            true => self.roomy.saturating_add(1),
+            false => 0,
+        };
+        let wanted = match self.roomy > ROOMY_ROUNDS {
+            true => wanted.max(self.window.saturating_add(self.window / 4)),
+            false => wanted,
+        };
+        if is_used || wanted < self.window && used > wanted {
+            // Half of the way: the queue answers a round trip late.
+            self.window = (wanted / 2)
+                .saturating_add(self.window / 2)
+                .clamp(least(mss), u32::MAX >> 2);
+        }
+        let now = period(round.now_us, LOOK_SHIFT);
+        if now != self.looked {
+            self.looked = now;
+            self.look = Some((holds / 8 * 7).max(least(mss)));
+        }
+    }
+
+    fn give_up(&mut self, now_us: u64) {
+        // By the clock, so that all who have given up because of each other begin again together.
+        let step = 1u16 << self.failures.min(RETRIES);
+        let next = (period(now_us, RETRY_SHIFT) / step)
+            .wrapping_add(1)
+            .wrapping_mul(step);
+        self.failures = self.failures.saturating_add(1).min(RETRIES);
+        self.foreign = 0;
+        self.mode = Mode::Yielding(next);
+    }
+}
+
+/// Number of the period of 2^`shift` microseconds, wrapping.
+const fn period(now_us: u64, shift: u32) -> u16 {
+    // CAST: wraps.
+    (now_us >> shift) as u16
+}
+
+/// `bytes` times `numerator` over `denominator`.
+fn part(bytes: u64, numerator: u32, denominator: u32) -> u32 {
+    let value = bytes
+        .saturating_mul(u64::from(numerator))
+        .checked_div(u64::from(denominator))
+        .unwrap_or(bytes);
+    u32::try_from(value).unwrap_or(u32::MAX)
+}
+
+/// Bytes that a flow with `window` is to have in the queue: the root of the packets in its window.
+fn own_queue(window: u32, mss: u32) -> u32 {
+    let mss = mss.max(1);
+    let packets = window.checked_div(mss).unwrap_or(0);
+    packets.isqrt().max(2).saturating_mul(mss)
+}
+
+fn least(mss: u32) -> u32 {
+    mss.saturating_mul(LEAST_PACKETS)
+}
