@@ -2,7 +2,7 @@
 
 //! What each interface receives, and the rate that its flows may have for it: `waninkbps`.
 
-use crate::model::inbound::{fair, Fair};
+use crate::model::inbound::Fair;
 use crate::sys::bh_lock::BhLock;
 use kernel::prelude::*;
 use kernel::sync::atomic::{Atomic, Full, Relaxed};
@@ -52,13 +52,13 @@ impl Meter {
         let since = self.since_us.load(Relaxed);
         let elapsed = now_us.saturating_sub(since);
         // Whoever loses has lost to a CPU that does the same.
-        if elapsed < fair::STEP_US || self.since_us.cmpxchg(since, now_us, Full).is_err() {
+        let rtt_us = self.rtt_us.load(Relaxed);
+        if elapsed < Fair::step_us(rtt_us) || self.since_us.cmpxchg(since, now_us, Full).is_err() {
             return;
         }
         let bytes = self.bytes.xchg(0, Relaxed);
-        let rtt_us = self.rtt_us.load(Relaxed);
         let rate = self.fair.with(|fair| {
-            fair.step(bytes, elapsed, limit, rtt_us);
+            fair.step(bytes, elapsed, limit);
             fair.rate()
         });
         self.rate.store(rate.unwrap_or(0), Relaxed);

@@ -200,7 +200,7 @@ impl Inbound {
             rtt => rtt,
         };
         let bytes = rate.saturating_mul(u64::from(rtt)) / 1_000_000;
-        let least = self.mss().saturating_mul(2);
-        u32::try_from(bytes).unwrap_or(u32::MAX).max(least)
+        // With less, a sender would wait for a timer.
+        u32::try_from(bytes).unwrap_or(u32::MAX).max(self.mss())
     }
 }

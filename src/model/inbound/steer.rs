@@ -177,7 +177,7 @@ impl Steer {
         let queue = round
             .rtt_us
             .saturating_sub(self.base_us)
-            .saturating_sub(self.noise_us);
+            .saturating_sub(self.noise_us.saturating_sub(self.base_us / 32));
         let rtt = self.base_us.saturating_add(queue);
         let holds = part(u64::from(self.window), self.base_us, rtt);
         let wanted = holds.saturating_add(own_queue(self.window, mss));
