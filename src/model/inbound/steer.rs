@@ -17,6 +17,14 @@ const SAMPLES: u8 = 4;
 /// and flows that are found to share a queue with others need as many again.
 const FOREIGN_ROUNDS: u8 = 8;
 
+/// Rounds that a rate is a mean of when it is asked whether steering has cost any, and of what is left when it has: 1/16 is
+/// more than such means differ by themselves on a path with steady round trips.
+const JUDGED_ROUNDS: u8 = 12;
+const COST_SHIFT: u32 = 4;
+
+/// Rounds from the beginning until the first look: two for what was in flight too much to drain, and one to see it.
+const SETTLING_ROUNDS: u8 = 3;
+
 /// Rounds without any queue after which the path seems to have more room than was known.
 const ROOMY_ROUNDS: u8 = 3;
 
@@ -74,6 +82,10 @@ pub struct Steer {
     /// Window while steered, bytes, and the smaller one of a round that looks for the empty path.
     window: u32,
     look: Option<u32>,
+    /// What round trips have beyond the least one when no queue of ours is there, microseconds: the last look has shown it.
+    slack_us: u32,
+    /// The round at hand shows what a look has left.
+    is_seen: bool,
     /// Samples in a row above the threshold, and where the first one was: time (wraps) and bytes received.
     above: u8,
     above_since: u32,
@@ -81,7 +93,15 @@ pub struct Steer {
     foreign: u8,
     roomy: u8,
     failures: u8,
+    /// Rounds until the first look.
+    settling: u8,
     looked: u16,
+    /// Rates, bytes per second: the mean of rounds that the flow was left alone for, and of those steered that its window
+    /// was the limit in; and how many rounds they are made of.
+    free_rate: u64,
+    steered_rate: u64,
+    free_rounds: u8,
+    steered_rounds: u8,
 }
 
 impl Steer {
@@ -105,15 +125,20 @@ impl Steer {
 
     /// Leaves the flow alone from now on, whatever it did.
     pub fn release(&mut self) {
+        self.open();
+    }
+
+    fn open(&mut self) {
         self.mode = Mode::Open;
         self.above = 0;
         self.look = None;
+        self.free_rounds = 0;
     }
 
     /// Round trips above the base that count as a queue, microseconds.
     fn threshold_us(&self) -> u32 {
         (self.base_us / 8)
-            .saturating_add(self.noise_us.saturating_mul(2))
+            .saturating_add(self.noise_us.saturating_mul(4))
             .saturating_add(RESOLUTION_US)
     }
 
@@ -135,8 +160,7 @@ impl Steer {
         }
         if let Mode::Yielding(until) = self.mode {
             if period(now_us, RETRY_SHIFT).wrapping_sub(until) >> 15 == 0 {
-                self.mode = Mode::Open;
-                self.above = 0;
+                self.open();
             }
         }
         if self.mode != Mode::Open {
@@ -161,23 +185,34 @@ impl Steer {
             self.look = None;
             self.foreign = 0;
             self.roomy = 0;
+            self.steered_rounds = 0;
+            self.is_seen = false;
+            self.slack_us = 0;
+            // What is above the threshold is not known to be a queue before the first look, which is soon therefore.
             self.looked = period(now_us, LOOK_SHIFT);
+            self.settling = SETTLING_ROUNDS;
         }
     }
 
     /// A round trip is over. Packets have `mss` bytes.
     pub fn round(&mut self, round: &Round, mss: u32) {
+        let rate = rate(round);
         if self.mode != Mode::Steered || self.base_us == 0 {
+            mean(&mut self.free_rate, &mut self.free_rounds, rate);
             return;
         }
         if self.look.take().is_some() {
             // The round that follows a look shows the queue that the look left.
+            self.is_seen = true;
             return;
+        }
+        if core::mem::take(&mut self.is_seen) {
+            self.slack_us = round.rtt_us.saturating_sub(self.base_us);
         }
         let queue = round
             .rtt_us
             .saturating_sub(self.base_us)
-            .saturating_sub(self.noise_us.saturating_sub(self.base_us / 32));
+            .saturating_sub(self.slack_us);
         let rtt = self.base_us.saturating_add(queue);
         let holds = part(u64::from(self.window), self.base_us, rtt);
         let wanted = holds.saturating_add(own_queue(self.window, mss));
@@ -185,6 +220,14 @@ impl Steer {
         let used = part(round.bytes, round.rtt_us, round.took_us);
         let is_used = used >= self.window / 4 * 3;
 
+        if is_used {
+            mean(&mut self.steered_rate, &mut self.steered_rounds, rate);
+            let least = self.free_rate.saturating_sub(self.free_rate >> COST_SHIFT);
+            if self.steered_rounds == JUDGED_ROUNDS && self.steered_rate < least {
+                self.give_up(round.now_us);
+                return;
+            }
+        }
         let is_foreign = queue > (self.base_us / 8 * 3).saturating_add(4 * RESOLUTION_US);
         self.foreign = match is_foreign {
             true => self.foreign.saturating_add(1),
@@ -213,7 +256,9 @@ impl Steer {
                 .clamp(least(mss), u32::MAX >> 2);
         }
         let now = period(round.now_us, LOOK_SHIFT);
-        if now != self.looked {
+        let is_settled = self.settling == 1;
+        self.settling = self.settling.saturating_sub(1);
+        if now != self.looked || is_settled {
             self.looked = now;
             self.look = Some((holds / 8 * 7).max(least(mss)));
         }
@@ -229,6 +274,27 @@ impl Steer {
         self.foreign = 0;
         self.mode = Mode::Yielding(next);
     }
+}
+
+/// Takes a round with `rate` into the mean of the last [`JUDGED_ROUNDS`], of which `count` have been.
+fn mean(mean: &mut u64, count: &mut u8, rate: u64) {
+    *count = count.saturating_add(1).min(JUDGED_ROUNDS);
+    let of = u64::from(*count).max(1);
+    let more = rate.checked_div(of).unwrap_or(0);
+    let less = mean.checked_div(of).unwrap_or(0);
+    *mean = match of {
+        1 => rate,
+        _ => mean.saturating_sub(less).saturating_add(more),
+    };
+}
+
+/// Bytes per second of a round.
+fn rate(round: &Round) -> u64 {
+    round
+        .bytes
+        .saturating_mul(1_000_000)
+        .checked_div(u64::from(round.took_us))
+        .unwrap_or(0)
 }
 
 /// Number of the period of 2^`shift` microseconds, wrapping.
