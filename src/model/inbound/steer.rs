@@ -22,8 +22,15 @@ const FOREIGN_ROUNDS: u8 = 8;
 const JUDGED_ROUNDS: u8 = 12;
 const COST_SHIFT: u32 = 4;
 
-/// Rounds from the beginning until the first look: two for what was in flight too much to drain, and one to see it.
-const SETTLING_ROUNDS: u8 = 3;
+/// Rounds after which such a mean has forgotten how the flow began.
+const KNOWN_ROUNDS: u8 = 3 * JUDGED_ROUNDS;
+
+/// Of the least round trip, the noise with which round trips tell nothing of queues: the flow is left alone then.
+const NOISY: u32 = 4;
+
+/// Rounds from the beginning until the first look, if round trips have not stopped to fall before: what was in flight
+/// too much drains first, because what was offered is offered.
+const SETTLING_ROUNDS: u8 = 8;
 
 /// Rounds without any queue after which the path seems to have more room than was known.
 const ROOMY_ROUNDS: u8 = 3;
@@ -31,6 +38,16 @@ const ROOMY_ROUNDS: u8 = 3;
 /// Time between two looks at the empty path, as a power of two of microseconds: 8.4 s. All flows of the machine look at
 /// the same time, by the clock: together they see it empty, which none would alone.
 const LOOK_SHIFT: u32 = 23;
+
+/// Every so many of these times a window is raised instead, to see whether it costs the flow anything; the first time
+/// as soon as its rate is known. By the clock too, or flows would gain from each other.
+const RAISE_PERIODS: u16 = 4;
+
+/// Rounds that it is raised for, those of them that do not count because packets of before are still coming, and the part
+/// of the rate that must not be gained by it. A quarter more in flight is a quarter more of the rate where no queue is.
+const RAISED_ROUNDS: u8 = 6;
+const RAISED_BEFORE: u8 = 2;
+const GAIN_SHIFT: u32 = 5;
 
 /// Time after which flows that gave up try again, as a power of two of microseconds: 16.8 s, by the clock too.
 const RETRY_SHIFT: u32 = 24;
@@ -95,6 +112,8 @@ pub struct Steer {
     failures: u8,
     /// Rounds until the first look.
     settling: u8,
+    /// Round trip of the round before, microseconds.
+    before_us: u32,
     looked: u16,
     /// Rates, bytes per second: the mean of rounds that the flow was left alone for, and of those steered that its window
     /// was the limit in; and how many rounds they are made of.
@@ -102,6 +121,12 @@ pub struct Steer {
     steered_rate: u64,
     free_rounds: u8,
     steered_rounds: u8,
+    /// Rounds for which the window is raised yet, and what came while it was: bytes, and microseconds.
+    raised: u8,
+    raised_bytes: u64,
+    raised_us: u64,
+    /// It was never raised so far.
+    is_untried: bool,
 }
 
 impl Steer {
@@ -118,6 +143,7 @@ impl Steer {
     /// Bytes to let the sender have in flight; `None` if it is not ours to say.
     pub fn window(&self) -> Option<u32> {
         match self.mode {
+            Mode::Steered if self.raised > 0 => Some(self.window.saturating_add(self.window / 4)),
             Mode::Steered => Some(self.look.unwrap_or(self.window)),
             _ => None,
         }
@@ -146,9 +172,11 @@ impl Steer {
     pub fn sample(&mut self, rtt_us: u32, now_us: u64, received: u64, mss: u32) {
         // CAST: wraps.
         let now = now_us as u32;
-        if self.last_us != 0 {
+        if self.last_us == 0 {
+            // A path is taken for noisy before it has shown that it is not.
+            self.noise_us = rtt_us / 16;
+        } else {
             let apart = rtt_us.abs_diff(self.last_us);
-            // A sixteenth of each.
             self.noise_us = self
                 .noise_us
                 .saturating_sub(self.noise_us / 16)
@@ -187,18 +215,29 @@ impl Steer {
             self.roomy = 0;
             self.steered_rounds = 0;
             self.is_seen = false;
+            self.raised = 0;
+            self.is_untried = true;
             self.slack_us = 0;
             // What is above the threshold is not known to be a queue before the first look, which is soon therefore.
             self.looked = period(now_us, LOOK_SHIFT);
             self.settling = SETTLING_ROUNDS;
+            self.before_us = u32::MAX;
         }
     }
 
     /// A round trip is over. Packets have `mss` bytes.
     pub fn round(&mut self, round: &Round, mss: u32) {
-        let rate = rate(round);
+        let rate = per_second(round.bytes, u64::from(round.took_us));
         if self.mode != Mode::Steered || self.base_us == 0 {
             mean(&mut self.free_rate, &mut self.free_rounds, rate);
+            return;
+        }
+        if self.noise_us > self.base_us / NOISY {
+            self.open();
+            return;
+        }
+        if self.raised > 0 {
+            self.while_raised(round);
             return;
         }
         if self.look.take().is_some() {
@@ -209,21 +248,23 @@ impl Steer {
         if core::mem::take(&mut self.is_seen) {
             self.slack_us = round.rtt_us.saturating_sub(self.base_us);
         }
-        let queue = round
-            .rtt_us
-            .saturating_sub(self.base_us)
-            .saturating_sub(self.slack_us);
-        let rtt = self.base_us.saturating_add(queue);
-        let holds = part(u64::from(self.window), self.base_us, rtt);
-        let wanted = holds.saturating_add(own_queue(self.window, mss));
+        let above = round.rtt_us.saturating_sub(self.base_us);
+        // A look may have come before all had drained. By quarters: round trips without a queue differ too.
+        self.slack_us = self
+            .slack_us
+            .saturating_sub(self.slack_us.saturating_sub(above) / 4);
+        let queue = above.saturating_sub(self.slack_us);
         // What came in as long as a packet took: less than the window if the sender does not use it.
         let used = part(round.bytes, round.rtt_us, round.took_us);
-        let is_used = used >= self.window / 4 * 3;
-
+        let is_used = used >= self.window / 8 * 7;
+        let flight = self.window.min(used.saturating_add(mss));
+        let rtt = self.base_us.saturating_add(queue);
+        let holds = part(u64::from(flight), self.base_us, rtt);
+        let wanted = holds.saturating_add(own_queue(self.window, mss));
         if is_used {
             mean(&mut self.steered_rate, &mut self.steered_rounds, rate);
             let least = self.free_rate.saturating_sub(self.free_rate >> COST_SHIFT);
-            if self.steered_rounds == JUDGED_ROUNDS && self.steered_rate < least {
+            if self.steered_rounds >= JUDGED_ROUNDS && self.steered_rate < least {
                 self.give_up(round.now_us);
                 return;
             }
@@ -249,18 +290,54 @@ impl Steer {
             true => wanted.max(self.window.saturating_add(self.window / 4)),
             false => wanted,
         };
-        if is_used || wanted < self.window && used > wanted {
+        // While more is in flight than the window, for what was offered is offered, the queue is not the window's.
+        let drains = used > self.window.saturating_add(self.window / 8);
+        if !drains && (is_used || wanted < self.window && used > wanted) {
             // Half of the way: the queue answers a round trip late.
             self.window = (wanted / 2)
                 .saturating_add(self.window / 2)
                 .clamp(least(mss), u32::MAX >> 2);
         }
         let now = period(round.now_us, LOOK_SHIFT);
-        let is_settled = self.settling == 1;
-        self.settling = self.settling.saturating_sub(1);
-        if now != self.looked || is_settled {
-            self.looked = now;
-            self.look = Some((holds / 8 * 7).max(least(mss)));
+        let falls = round.rtt_us.saturating_add(RESOLUTION_US) < self.before_us;
+        self.before_us = round.rtt_us;
+        let is_settled = self.settling == 1 || self.settling > 1 && !falls && !drains;
+        self.settling = match is_settled {
+            true => 0,
+            false => self.settling.saturating_sub(1),
+        };
+        if now == self.looked && !is_settled {
+            return;
+        }
+        let is_next = now != self.looked;
+        self.looked = now;
+        let is_due = self.is_untried || now % RAISE_PERIODS == 0;
+        if is_next && is_due && self.steered_rounds >= KNOWN_ROUNDS && is_used {
+            self.is_untried = false;
+            self.raised = RAISED_ROUNDS;
+            self.raised_bytes = 0;
+            self.raised_us = 0;
+            return;
+        }
+        // As if all of the round trip were a queue of ours: it is to be seen what of it is not.
+        let empty = part(u64::from(flight), self.base_us, round.rtt_us);
+        self.look = Some((empty / 16 * 15).max(least(mss)));
+    }
+
+    /// A round is over in which the window was raised.
+    fn while_raised(&mut self, round: &Round) {
+        self.raised = self.raised.saturating_sub(1);
+        if self.raised >= RAISED_ROUNDS.saturating_sub(RAISED_BEFORE) {
+            return;
+        }
+        self.raised_bytes = self.raised_bytes.saturating_add(round.bytes);
+        self.raised_us = self.raised_us.saturating_add(u64::from(round.took_us));
+        if self.raised > 0 {
+            return;
+        }
+        let rate = per_second(self.raised_bytes, self.raised_us);
+        if rate > self.steered_rate.saturating_add(self.steered_rate >> GAIN_SHIFT) {
+            self.give_up(round.now_us);
         }
     }
 
@@ -278,8 +355,8 @@ impl Steer {
 
 /// Takes a round with `rate` into the mean of the last [`JUDGED_ROUNDS`], of which `count` have been.
 fn mean(mean: &mut u64, count: &mut u8, rate: u64) {
-    *count = count.saturating_add(1).min(JUDGED_ROUNDS);
-    let of = u64::from(*count).max(1);
+    *count = count.saturating_add(1);
+    let of = u64::from((*count).clamp(1, JUDGED_ROUNDS));
     let more = rate.checked_div(of).unwrap_or(0);
     let less = mean.checked_div(of).unwrap_or(0);
     *mean = match of {
@@ -288,12 +365,11 @@ fn mean(mean: &mut u64, count: &mut u8, rate: u64) {
     };
 }
 
-/// Bytes per second of a round.
-fn rate(round: &Round) -> u64 {
-    round
-        .bytes
+/// Bytes per second of `bytes` in `took_us`.
+fn per_second(bytes: u64, took_us: u64) -> u64 {
+    bytes
         .saturating_mul(1_000_000)
-        .checked_div(u64::from(round.took_us))
+        .checked_div(took_us)
         .unwrap_or(0)
 }
 
