@@ -85,7 +85,6 @@ impl Control {
     }
 
     /// Notes what a socket says that was there before its flow's record.
-    #[allow(dead_code)]
     pub(crate) fn introduce(&self, shift: u8) {
         let _ = self.handshake.cmpxchg(0, Handshake::known(shift).0, Full);
     }
@@ -141,7 +140,6 @@ pub(crate) fn arrived(place: &Place<'_>, guard: &impl ReadSide, bytes: &[u8], pa
     };
     let rtt_us = controlled.with(|flow| {
         let is_over = flow.inbound.arrived(&arrival);
-        if is_over { let s=flow.inbound.steer(); kernel::pr_info!("DBG {} {} {:?}\n", now_us()/1000, flow.inbound.rtt_us(), s); }
         is_over.then(|| flow.inbound.rtt_us())
     });
     if let (Some(rtt_us), Some(meter)) = (rtt_us, place.state.meters.find(place.interface)) {

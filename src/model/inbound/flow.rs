@@ -80,8 +80,6 @@ impl Inbound {
         self.steer.base_us()
     }
 
-    /// Debug.
-    pub fn steer(&self) -> &Steer { &self.steer }
     /// What it is doing.
     pub fn mode(&self) -> Mode {
         self.steer.mode()
