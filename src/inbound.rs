@@ -84,11 +84,6 @@ impl Control {
         }
     }
 
-    /// Notes what a socket says that was there before its flow's record.
-    pub(crate) fn introduce(&self, shift: u8) {
-        let _ = self.handshake.cmpxchg(0, Handshake::known(shift).0, Full);
-    }
-
     fn shift(&self) -> Option<u8> {
         Handshake(self.handshake.load(Relaxed)).shift()
     }

@@ -123,13 +123,6 @@ impl Handshake {
         Self(bits)
     }
 
-    /// What a socket of this end says, if its SYNs were not seen.
-    pub fn known(shift: u8) -> Self {
-        Self::default()
-            .note(true, Some(shift.min(MAX_SHIFT)))
-            .note(false, Some(0))
-    }
-
     /// By how much the windows that this side offers are shifted; `None` if that is not known.
     pub fn shift(self) -> Option<u8> {
         let seen = Self::NEAR | Self::FAR;
