@@ -455,6 +455,12 @@ void appex_tcp_bound_window(struct sock *sk, u32 bytes)
 	WRITE_ONCE(tp->window_clamp, bytes);
 }
 
+/* Whether the sockets of all of TCP take more memory than net.ipv4.tcp_mem likes. */
+bool appex_tcp_memory_is_short(void)
+{
+	return READ_ONCE(tcp_memory_pressure) != 0;
+}
+
 int appex_dev_ifindex(const struct net_device *dev)
 {
 	return READ_ONCE(dev->ifindex);

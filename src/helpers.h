@@ -85,6 +85,7 @@ bool appex_tcp_peer_time(const struct sock *sk, u32 *time);
 void appex_tcp_count_copy(struct sock *sk, u32 segments, bool in_order);
 void appex_tcp_hasten_syn(struct sock *sk, u32 ms);
 void appex_tcp_bound_window(struct sock *sk, u32 bytes);
+bool appex_tcp_memory_is_short(void);
 u32 appex_tcp_snd_cwnd(const struct sock *sk);
 void appex_tcp_snd_cwnd_set(struct sock *sk, u32 segments);
 u32 appex_tcp_packets_in_flight(const struct sock *sk);

@@ -16,6 +16,7 @@ use crate::state::{Engine, State};
 use crate::sys::bh_lock::BhLock;
 use crate::sys::late::Late;
 use crate::sys::netfilter::Routed;
+use crate::sys::tcp::is_short_of_memory;
 use crate::sys::published::ReadSide;
 use crate::sys::time::now_ns;
 use kernel::sync::atomic::{Atomic, Full, Relaxed};
@@ -30,17 +31,10 @@ const FRAME: u64 = 14;
 pub(crate) struct Control {
     /// What the SYNs said, [`Handshake`].
     handshake: Atomic<u32>,
-    /// Made with the first packet that is looked at.
-    flow: Late<BhLock<Controlled>>,
-}
-
-/// A flow under control.
-#[derive(Default)]
-struct Controlled {
-    inbound: Inbound,
-    /// The flow is one of those that are accelerated, and when that was found, microseconds.
-    is_wanted: bool,
-    decided_us: u64,
+    /// When it was last found whether the flow is one of those that are accelerated, microseconds, with the answer as lowest bit.
+    decided: Atomic<u64>,
+    /// Made when it is found to be one.
+    flow: Late<BhLock<Inbound>>,
 }
 
 /// Where a packet was met, and what is to be done there.
@@ -57,6 +51,7 @@ impl Control {
     pub(crate) const fn new() -> Self {
         Control {
             handshake: Atomic::new(0),
+            decided: Atomic::new(0),
             flow: Late::new(),
         }
     }
@@ -80,8 +75,21 @@ impl Control {
             }
         }
         if let (true, Some(flow)) = (opens, self.flow.get()) {
-            flow.with(|flow| *flow = Controlled::default());
+            flow.with(|inbound| *inbound = Inbound::default());
         }
+    }
+
+    /// Whether the flow is one of those that are accelerated; `decide` is asked when that is not known or long ago.
+    fn is_wanted(&self, now_us: u64, decide: impl FnOnce() -> bool) -> bool {
+        let decided = self.decided.load(Relaxed);
+        if decided != 0 && now_us.saturating_sub(decided) < DECIDED_US {
+            return decided & 1 == 1;
+        }
+        let is_wanted = decide();
+        // Two CPUs that ask at the same time get the same answer.
+        self.decided
+            .store(now_us & !1 | u64::from(is_wanted), Relaxed);
+        is_wanted
     }
 
     fn shift(&self) -> Option<u8> {
@@ -133,9 +141,9 @@ pub(crate) fn arrived(place: &Place<'_>, guard: &impl ReadSide, bytes: &[u8], pa
         packets,
         echo: segment.times.map(|(_, echo)| echo),
     };
-    let rtt_us = controlled.with(|flow| {
-        let is_over = flow.inbound.arrived(&arrival);
-        is_over.then(|| flow.inbound.rtt_us())
+    let rtt_us = controlled.with(|inbound| {
+        let is_over = inbound.arrived(&arrival);
+        is_over.then(|| inbound.rtt_us())
     });
     if let (Some(rtt_us), Some(meter)) = (rtt_us, place.state.meters.find(place.interface)) {
         meter.round_trip(rtt_us);
@@ -168,30 +176,33 @@ pub(crate) fn leaves(
     if segment.is_signed {
         return None;
     }
-    let controlled = flow
-        .inbound
-        .flow
-        .get_or_make(|| BhLock::new(Controlled::default()))?;
     let now_us = now_us();
+    let is_wanted = flow
+        .inbound
+        .is_wanted(now_us, || is_wanted(place, guard, is_onlink()));
+    let controlled = match is_wanted {
+        true => flow.inbound.flow.get_or_make(|| BhLock::new(Inbound::default()))?,
+        // One that was controlled is let go of by an offer as large as its receiver's.
+        false => flow.inbound.flow.get()?,
+    };
     let rate = orders
         .limit
         .and(place.state.meters.find(place.interface))
         .and_then(|meter| meter.rate());
-    let written = controlled.with(|flow| {
-        if now_us.saturating_sub(flow.decided_us) >= DECIDED_US {
-            flow.is_wanted = is_wanted(place, guard, is_onlink());
-            flow.decided_us = now_us;
-        }
-        flow.inbound.offer(&Offer {
-            now_us,
-            ack: segment.ack,
-            field: segment.window,
-            shift,
-            stamp: segment.times.map(|(stamp, _)| stamp),
-            steers: orders.steers && flow.is_wanted,
-            rate: rate.filter(|_| flow.is_wanted),
-        })
-    });
+    let steers = (orders.steers && is_wanted).then(|| place.engine.queue_limits());
+    let offer = Offer {
+        now_us,
+        ack: segment.ack,
+        field: segment.window,
+        shift,
+        stamp: segment.times.map(|(stamp, _)| stamp),
+        queue: steers.map(|(full, idle)| match is_short_of_memory() {
+            true => full,
+            false => idle,
+        }),
+        rate: rate.filter(|_| is_wanted),
+    };
+    let written = controlled.with(|inbound| inbound.offer(&offer));
     (written != segment.window).then_some(Rewrite {
         offset: segment.offset,
         window: written,
@@ -220,10 +231,7 @@ pub(crate) fn rewrite(place: &Place<'_>, routed: &mut Routed<'_>, rewrite: &Rewr
     let (key, _) = place.packet.flow();
     let flow = place.state.flows.find(routed.packet(), key.words());
     if let Some(flow) = flow.and_then(|flow| flow.inbound.flow.get()) {
-        flow.with(|flow| {
-            flow.inbound
-                .passed(rewrite.ack, rewrite.field, rewrite.shift)
-        });
+        flow.with(|inbound| inbound.passed(rewrite.ack, rewrite.field, rewrite.shift));
     }
 }
 

@@ -19,7 +19,7 @@ use crate::interfaces::{Attached, Interfaces};
 use crate::links::Links;
 use crate::meters::Meters;
 use crate::model::policy::Facts;
-use crate::model::settings::{window_limit, Hot, InboundOrders, Key, Scope};
+use crate::model::settings::{unpack, window_limit, Hot, InboundOrders, Key, Scope};
 use crate::model::stats::{Counter, Event, Metric, COUNTERS};
 use crate::model::units::{Addr, Family};
 use crate::near::Near;
@@ -115,6 +115,11 @@ impl Engine {
     /// What inbound control is to do. Context: any.
     pub(crate) fn inbound(&self) -> InboundOrders {
         InboundOrders::read(|key| self.settings.get(key))
+    }
+
+    /// Packets that a steered flow may have in the queue of its path: when memory is short, and otherwise. Context: any.
+    pub(crate) fn queue_limits(&self) -> (u32, u32) {
+        unpack(self.settings.get(Key::W2lQLimit))
     }
 
     /// The other settings of the packet path. Context: any.

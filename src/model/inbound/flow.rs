@@ -44,8 +44,8 @@ pub struct Offer {
     pub shift: u8,
     /// The time stamp on it.
     pub stamp: Option<u32>,
-    /// The flow is to be steered by the queue that it finds.
-    pub steers: bool,
+    /// Packets that it may have in the queue of its path if it is to be steered by what it finds there.
+    pub queue: Option<u32>,
     /// Bytes per second that it may have.
     pub rate: Option<u64>,
 }
@@ -157,10 +157,16 @@ impl Inbound {
 
     /// What to write as window.
     pub fn offer(&mut self, offer: &Offer) -> u16 {
-        if !offer.steers && self.steer.mode() != Mode::Open {
-            self.steer.release();
-        }
-        let steered = self.steer.window().filter(|_| offer.steers);
+        let steered = match offer.queue {
+            Some(packets) => {
+                self.steer.limit_queue(packets);
+                self.steer.window()
+            }
+            None => {
+                self.steer.release();
+                None
+            }
+        };
         let limited = offer.rate.map(|rate| self.of_rate(rate));
         let window = match (steered, limited) {
             (Some(a), Some(b)) => Some(a.min(b)),

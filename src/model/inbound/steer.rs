@@ -91,6 +91,8 @@ pub struct Round {
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Steer {
     mode: Mode,
+    /// Packets of its own that may be in the queue.
+    queue_limit: u32,
     /// Least round trip so far, microseconds; 0 before the first sample.
     base_us: u32,
     /// Mean difference of successive samples, microseconds.
@@ -149,9 +151,25 @@ impl Steer {
         }
     }
 
-    /// Leaves the flow alone from now on, whatever it did.
+    /// Leaves the flow alone for now, whatever it did.
     pub fn release(&mut self) {
-        self.open();
+        if self.mode != Mode::Open {
+            self.open();
+        }
+    }
+
+    /// Bounds the packets of its own that the flow is to have in the queue.
+    pub fn limit_queue(&mut self, packets: u32) {
+        self.queue_limit = packets;
+    }
+
+    /// Bytes that a flow with `window` is to have in the queue: the root of the packets in its window.
+    fn own_queue(&self, window: u32, mss: u32) -> u32 {
+        let mss = mss.max(1);
+        let packets = window.checked_div(mss).unwrap_or(0);
+        // Without one it could not be seen whether the path has got more room.
+        let limit = self.queue_limit.max(1);
+        packets.isqrt().max(2).min(limit).saturating_mul(mss)
     }
 
     fn open(&mut self) {
@@ -208,7 +226,7 @@ impl Steer {
             // There was a queue all the time, so this is what the path lets through.
             let bytes = received.saturating_sub(self.above_bytes);
             let holds = part(bytes, self.base_us, took);
-            self.window = holds.saturating_add(own_queue(holds, mss)).max(least(mss));
+            self.window = holds.saturating_add(self.own_queue(holds, mss)).max(least(mss));
             self.mode = Mode::Steered;
             self.look = None;
             self.foreign = 0;
@@ -260,7 +278,7 @@ impl Steer {
         let flight = self.window.min(used.saturating_add(mss));
         let rtt = self.base_us.saturating_add(queue);
         let holds = part(u64::from(flight), self.base_us, rtt);
-        let wanted = holds.saturating_add(own_queue(self.window, mss));
+        let wanted = holds.saturating_add(self.own_queue(self.window, mss));
         if is_used {
             mean(&mut self.steered_rate, &mut self.steered_rounds, rate);
             let least = self.free_rate.saturating_sub(self.free_rate >> COST_SHIFT);
@@ -386,13 +404,6 @@ fn part(bytes: u64, numerator: u32, denominator: u32) -> u32 {
         .checked_div(u64::from(denominator))
         .unwrap_or(bytes);
     u32::try_from(value).unwrap_or(u32::MAX)
-}
-
-/// Bytes that a flow with `window` is to have in the queue: the root of the packets in its window.
-fn own_queue(window: u32, mss: u32) -> u32 {
-    let mss = mss.max(1);
-    let packets = window.checked_div(mss).unwrap_or(0);
-    packets.isqrt().max(2).saturating_mul(mss)
 }
 
 fn least(mss: u32) -> u32 {
