@@ -16,8 +16,8 @@ use crate::state::{Engine, State};
 use crate::sys::bh_lock::BhLock;
 use crate::sys::late::Late;
 use crate::sys::netfilter::Routed;
-use crate::sys::tcp::is_short_of_memory;
 use crate::sys::published::ReadSide;
+use crate::sys::tcp::is_short_of_memory;
 use crate::sys::time::now_ns;
 use kernel::sync::atomic::{Atomic, Full, Relaxed};
 
@@ -97,7 +97,7 @@ impl Control {
     }
 }
 
-/// Counts what an interface under a limit receives. Context: softirq.
+/// Counts what an interface receives. Context: softirq.
 pub(crate) fn meter(
     state: &State,
     interface: u32,
@@ -105,11 +105,13 @@ pub(crate) fn meter(
     wire: u64,
     packets: u32,
 ) {
-    let Some(limit) = orders.limit else { return };
+    if !orders.is_on() {
+        return;
+    }
     let now = now_us();
     if let Some(meter) = state.meters.of(interface, now) {
         let frames = FRAME.saturating_mul(u64::from(packets));
-        meter.count(wire.saturating_add(frames), now, limit);
+        meter.count(wire.saturating_add(frames), now, orders.limit);
     }
 }
 
@@ -134,18 +136,20 @@ pub(crate) fn arrived(place: &Place<'_>, guard: &impl ReadSide, bytes: &[u8], pa
     let Some(controlled) = flow.inbound.flow.get() else {
         return;
     };
+    let meter = place.state.meters.find(place.interface);
     let arrival = Arrival {
         now_us: now_us(),
         end: seq.wrapping_add(packet.payload),
         payload: packet.payload,
         packets,
         echo: segment.times.map(|(_, echo)| echo),
+        all: meter.map_or(0, |meter| meter.all()),
     };
     let rtt_us = controlled.with(|inbound| {
         let is_over = inbound.arrived(&arrival);
         is_over.then(|| inbound.rtt_us())
     });
-    if let (Some(rtt_us), Some(meter)) = (rtt_us, place.state.meters.find(place.interface)) {
+    if let (Some(rtt_us), Some(meter)) = (rtt_us, meter) {
         meter.round_trip(rtt_us);
     }
 }
@@ -181,7 +185,10 @@ pub(crate) fn leaves(
         .inbound
         .is_wanted(now_us, || is_wanted(place, guard, is_onlink()));
     let controlled = match is_wanted {
-        true => flow.inbound.flow.get_or_make(|| BhLock::new(Inbound::default()))?,
+        true => flow
+            .inbound
+            .flow
+            .get_or_make(|| BhLock::new(Inbound::default()))?,
         // One that was controlled is let go of by an offer as large as its receiver's.
         false => flow.inbound.flow.get()?,
     };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What each interface receives, and the rate that its flows may have for it: `waninkbps`.
+//! What each interface receives, for `advinacc`, and the rate that its flows may have for it: `waninkbps`.
 
 use crate::model::inbound::Fair;
 use crate::sys::bh_lock::BhLock;
@@ -25,8 +25,9 @@ pub(crate) struct Meter {
     interface: Atomic<u32>,
     /// When the present step began, microseconds.
     since_us: Atomic<u64>,
-    /// Bytes received since.
+    /// Bytes received since, and in all.
     bytes: Atomic<u64>,
+    all: Atomic<u64>,
     /// Mean round trip of its flows, microseconds; changed without a lock: a mean survives a lost update.
     rtt_us: Atomic<u32>,
     /// The rate of each flow, bytes per second; 0 before the first step.
@@ -40,14 +41,16 @@ impl Meter {
             interface: Atomic::new(0),
             since_us: Atomic::new(0),
             bytes: Atomic::new(0),
+            all: Atomic::new(0),
             rtt_us: Atomic::new(FIRST_RTT_US),
             rate: Atomic::new(0),
             fair: BhLock::new(Fair::default()),
         }
     }
 
-    /// Counts what was received, under a limit of `limit` bytes per second. Context: softirq.
-    pub(crate) fn count(&self, bytes: u64, now_us: u64, limit: u64) {
+    /// Counts what was received, under a limit of `limit` bytes per second if there is one. Context: softirq.
+    pub(crate) fn count(&self, bytes: u64, now_us: u64, limit: Option<u64>) {
+        self.all.add(bytes, Relaxed);
         self.bytes.add(bytes, Relaxed);
         let since = self.since_us.load(Relaxed);
         let elapsed = now_us.saturating_sub(since);
@@ -57,11 +60,18 @@ impl Meter {
             return;
         }
         let bytes = self.bytes.xchg(0, Relaxed);
-        let rate = self.fair.with(|fair| {
-            fair.step(bytes, elapsed, limit);
-            fair.rate()
+        let rate = limit.and_then(|limit| {
+            self.fair.with(|fair| {
+                fair.step(bytes, elapsed, limit);
+                fair.rate()
+            })
         });
         self.rate.store(rate.unwrap_or(0), Relaxed);
+    }
+
+    /// Bytes received since some time, which wrap for nobody. Context: any.
+    pub(crate) fn all(&self) -> u64 {
+        self.all.load(Relaxed)
     }
 
     /// Bytes per second that each flow may have, if that is known.
@@ -79,7 +89,7 @@ impl Meter {
     }
 }
 
-/// All interfaces under a limit.
+/// All interfaces by which flows under control come.
 pub(crate) struct Meters {
     meters: KVVec<Meter>,
 }

@@ -29,6 +29,8 @@ pub struct Arrival {
     pub packets: u32,
     /// The stamp that is echoed, with timestamps.
     pub echo: Option<u32>,
+    /// What came by the same interface since some time, bytes.
+    pub all: u64,
 }
 
 /// A window is about to be offered.
@@ -63,9 +65,11 @@ pub struct Inbound {
     mss: u32,
     /// Least round trip of the last round, microseconds; 0 before the first.
     rtt_us: u32,
-    /// When the present round began, microseconds, what had come by then, and the least round trip since; 0 for none.
+    /// When the present round began, microseconds, what had come by then of this flow and of all, and the least round
+    /// trip since; 0 for none.
     began_us: u64,
     began_bytes: u64,
+    began_all: u64,
     least_us: u32,
 }
 
@@ -137,9 +141,11 @@ impl Inbound {
             took_us: u32::try_from(took).unwrap_or(u32::MAX),
             rtt_us: self.least_us,
             bytes: self.received.saturating_sub(self.began_bytes),
+            all: arrival.all.saturating_sub(self.began_all),
         };
         self.began_us = arrival.now_us;
         self.began_bytes = self.received;
+        self.began_all = arrival.all;
         self.least_us = 0;
         if is_first {
             self.rtt_us = rtt;

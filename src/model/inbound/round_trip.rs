@@ -26,15 +26,22 @@ pub struct Probes {
     ring: [Probe; PROBES],
     first: u8,
     count: u8,
+    /// The mark of the last acknowledgement, watched for or not.
+    last: Option<u32>,
 }
 
 impl Probes {
     /// Watches for what an acknowledgement with `mark` that is sent at `now` brings; at most one each `gap_us`, and one for a mark.
     pub fn sent(&mut self, mark: u32, now: u32, gap_us: u32) {
+        // Of those with one mark the first counts: whatever echoes it may have been released by that.
+        if self
+            .last
+            .is_some_and(|last| mark == last || is_before(mark, last))
+        {
+            return;
+        }
+        self.last = Some(mark);
         if let Some(last) = self.newest() {
-            if mark.wrapping_sub(last.mark) >> 31 == 1 || mark == last.mark {
-                return;
-            }
             if now.wrapping_sub(last.sent) < gap_us {
                 return;
             }

@@ -13,26 +13,32 @@
 /// Samples in a row above the threshold that make a queue: with eight probes in flight half of a round trip.
 const SAMPLES: u8 = 4;
 
-/// Rounds with a queue in spite of a smaller window that make it somebody else's. A sender's overshoot drains in two,
-/// and flows that are found to share a queue with others need as many again.
-const FOREIGN_ROUNDS: u8 = 8;
+/// Rounds with a queue in spite of a smaller window that make it somebody else's: more than a flow of ours that begins
+/// takes to fill the path and to be steered too.
+const FOREIGN_ROUNDS: u8 = 24;
 
-/// Rounds that a rate is a mean of when it is asked whether steering has cost any, and of what is left when it has: 1/16 is
-/// more than such means differ by themselves on a path with steady round trips.
+/// Rounds that a rate is a mean of when it is asked whether steering has cost any, and what part of it is too much: more than
+/// such means differ by themselves on a path with steady round trips.
 const JUDGED_ROUNDS: u8 = 12;
 const COST_SHIFT: u32 = 4;
 
 /// Rounds after which such a mean has forgotten how the flow began.
 const KNOWN_ROUNDS: u8 = 3 * JUDGED_ROUNDS;
 
+/// Times the noise, the most that round trips differ by without a queue.
+const SLACK_NOISE: u32 = 3;
+
 /// Of the least round trip, the noise with which round trips tell nothing of queues: the flow is left alone then.
 const NOISY: u32 = 4;
+
+/// Rounds in a row that must be noisy for that. Queues that come and go as flows begin make noise too, but not for so long.
+const NOISY_ROUNDS: u8 = 4;
 
 /// Rounds from the beginning until the first look, if round trips have not stopped to fall before: what was in flight
 /// too much drains first, because what was offered is offered.
 const SETTLING_ROUNDS: u8 = 8;
 
-/// Rounds without any queue after which the path seems to have more room than was known.
+/// Rounds with less than a quarter of the flow's own queue after which the path seems to have more room than was known.
 const ROOMY_ROUNDS: u8 = 3;
 
 /// Time between two looks at the empty path, as a power of two of microseconds: 8.4 s. All flows of the machine look at
@@ -85,6 +91,44 @@ pub struct Round {
     pub rtt_us: u32,
     /// Payload that came in it, bytes.
     pub bytes: u64,
+    /// What came by the same interface in it, bytes.
+    pub all: u64,
+}
+
+/// Mean rates of rounds, bytes per second.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+struct Rates {
+    own: u64,
+    /// Of all that comes by the same interface.
+    all: u64,
+    rounds: u8,
+}
+
+impl Rates {
+    /// Takes a round into the mean of the last [`JUDGED_ROUNDS`].
+    fn note(&mut self, round: &Round) {
+        self.rounds = self.rounds.saturating_add(1);
+        let of = u64::from(self.rounds.clamp(1, JUDGED_ROUNDS));
+        let took = u64::from(round.took_us);
+        let mix = |mean: u64, bytes: u64| {
+            let rate = per_second(bytes, took);
+            match of {
+                1 => rate,
+                _ => mean
+                    .saturating_sub(mean.checked_div(of).unwrap_or(0))
+                    .saturating_add(rate.checked_div(of).unwrap_or(0)),
+            }
+        };
+        self.own = mix(self.own, round.bytes);
+        self.all = mix(self.all, round.all);
+    }
+
+    /// What the flow has less than with `better`, bytes per second, and others of the interface have not got.
+    fn lost_from(&self, better: &Rates) -> u64 {
+        let others = |rates: &Rates| rates.all.saturating_sub(rates.own);
+        let lost = better.own.saturating_sub(self.own);
+        lost.saturating_sub(others(self).saturating_sub(others(better)))
+    }
 }
 
 /// The control of one flow.
@@ -117,16 +161,15 @@ pub struct Steer {
     /// Round trip of the round before, microseconds.
     before_us: u32,
     looked: u16,
-    /// Rates, bytes per second: the mean of rounds that the flow was left alone for, and of those steered that its window
-    /// was the limit in; and how many rounds they are made of.
-    free_rate: u64,
-    steered_rate: u64,
-    free_rounds: u8,
-    steered_rounds: u8,
-    /// Rounds for which the window is raised yet, and what came while it was: bytes, and microseconds.
+    /// Rates of rounds that the flow was left alone for, of those steered that its window was the limit in, and of those
+    /// that it was raised for.
+    free: Rates,
+    steered: Rates,
+    tried: Rates,
+    /// Rounds in a row that were noisy.
+    noisy: u8,
+    /// Rounds for which the window is raised yet.
     raised: u8,
-    raised_bytes: u64,
-    raised_us: u64,
     /// It was never raised so far.
     is_untried: bool,
 }
@@ -176,7 +219,7 @@ impl Steer {
         self.mode = Mode::Open;
         self.above = 0;
         self.look = None;
-        self.free_rounds = 0;
+        self.free.rounds = 0;
     }
 
     /// Round trips above the base that count as a queue, microseconds.
@@ -226,13 +269,16 @@ impl Steer {
             // There was a queue all the time, so this is what the path lets through.
             let bytes = received.saturating_sub(self.above_bytes);
             let holds = part(bytes, self.base_us, took);
-            self.window = holds.saturating_add(self.own_queue(holds, mss)).max(least(mss));
+            self.window = holds
+                .saturating_add(self.own_queue(holds, mss))
+                .max(least(mss));
             self.mode = Mode::Steered;
             self.look = None;
             self.foreign = 0;
             self.roomy = 0;
-            self.steered_rounds = 0;
+            self.steered.rounds = 0;
             self.is_seen = false;
+            self.noisy = 0;
             self.raised = 0;
             self.is_untried = true;
             self.slack_us = 0;
@@ -245,12 +291,15 @@ impl Steer {
 
     /// A round trip is over. Packets have `mss` bytes.
     pub fn round(&mut self, round: &Round, mss: u32) {
-        let rate = per_second(round.bytes, u64::from(round.took_us));
         if self.mode != Mode::Steered || self.base_us == 0 {
-            mean(&mut self.free_rate, &mut self.free_rounds, rate);
+            self.free.note(round);
             return;
         }
-        if self.noise_us > self.base_us / NOISY {
+        self.noisy = match self.noise_us > self.base_us / NOISY {
+            true => self.noisy.saturating_add(1),
+            false => 0,
+        };
+        if self.noisy >= NOISY_ROUNDS {
             self.open();
             return;
         }
@@ -264,7 +313,9 @@ impl Steer {
             return;
         }
         if core::mem::take(&mut self.is_seen) {
-            self.slack_us = round.rtt_us.saturating_sub(self.base_us);
+            // More than noise makes is somebody else's queue, not to be taken for an empty path.
+            let most = self.noise_us.saturating_mul(SLACK_NOISE);
+            self.slack_us = round.rtt_us.saturating_sub(self.base_us).min(most);
         }
         let above = round.rtt_us.saturating_sub(self.base_us);
         // A look may have come before all had drained. By quarters: round trips without a queue differ too.
@@ -275,20 +326,24 @@ impl Steer {
         // What came in as long as a packet took: less than the window if the sender does not use it.
         let used = part(round.bytes, round.rtt_us, round.took_us);
         let is_used = used >= self.window / 8 * 7;
+        // While more is in flight than the window, for what was offered is offered, the queue is not the window's.
+        let drains = used > self.window.saturating_add(self.window / 8);
         let flight = self.window.min(used.saturating_add(mss));
         let rtt = self.base_us.saturating_add(queue);
         let holds = part(u64::from(flight), self.base_us, rtt);
-        let wanted = holds.saturating_add(self.own_queue(self.window, mss));
+        let own = self.own_queue(self.window, mss);
+        let wanted = holds.saturating_add(own);
         if is_used {
-            mean(&mut self.steered_rate, &mut self.steered_rounds, rate);
-            let least = self.free_rate.saturating_sub(self.free_rate >> COST_SHIFT);
-            if self.steered_rounds >= JUDGED_ROUNDS && self.steered_rate < least {
+            self.steered.note(round);
+            let lost = self.steered.lost_from(&self.free);
+            if self.steered.rounds >= JUDGED_ROUNDS && lost > self.free.own >> COST_SHIFT {
                 self.give_up(round.now_us);
                 return;
             }
         }
         let is_foreign = queue > (self.base_us / 8 * 3).saturating_add(4 * RESOLUTION_US);
         self.foreign = match is_foreign {
+            true if drains => 0,
             true => self.foreign.saturating_add(1),
             false => 0,
         };
@@ -300,7 +355,8 @@ impl Steer {
         {
             self.failures = self.failures.saturating_sub(1);
         }
-        self.roomy = match is_used && queue <= RESOLUTION_US {
+        let own_us = part(u64::from(own), self.base_us, holds.max(1));
+        self.roomy = match is_used && queue <= own_us / 4 {
             true => self.roomy.saturating_add(1),
             false => 0,
         };
@@ -308,8 +364,6 @@ impl Steer {
             true => wanted.max(self.window.saturating_add(self.window / 4)),
             false => wanted,
         };
-        // While more is in flight than the window, for what was offered is offered, the queue is not the window's.
-        let drains = used > self.window.saturating_add(self.window / 8);
         if !drains && (is_used || wanted < self.window && used > wanted) {
             // Half of the way: the queue answers a round trip late.
             self.window = (wanted / 2)
@@ -322,6 +376,7 @@ impl Steer {
         let is_settled = self.settling == 1 || self.settling > 1 && !falls && !drains;
         self.settling = match is_settled {
             true => 0,
+            false if drains => self.settling,
             false => self.settling.saturating_sub(1),
         };
         if now == self.looked && !is_settled {
@@ -330,11 +385,10 @@ impl Steer {
         let is_next = now != self.looked;
         self.looked = now;
         let is_due = self.is_untried || now % RAISE_PERIODS == 0;
-        if is_next && is_due && self.steered_rounds >= KNOWN_ROUNDS && is_used {
+        if is_next && is_due && self.steered.rounds >= KNOWN_ROUNDS && is_used {
             self.is_untried = false;
             self.raised = RAISED_ROUNDS;
-            self.raised_bytes = 0;
-            self.raised_us = 0;
+            self.tried = Rates::default();
             return;
         }
         // As if all of the round trip were a queue of ours: it is to be seen what of it is not.
@@ -348,13 +402,9 @@ impl Steer {
         if self.raised >= RAISED_ROUNDS.saturating_sub(RAISED_BEFORE) {
             return;
         }
-        self.raised_bytes = self.raised_bytes.saturating_add(round.bytes);
-        self.raised_us = self.raised_us.saturating_add(u64::from(round.took_us));
-        if self.raised > 0 {
-            return;
-        }
-        let rate = per_second(self.raised_bytes, self.raised_us);
-        if rate > self.steered_rate.saturating_add(self.steered_rate >> GAIN_SHIFT) {
+        self.tried.note(round);
+        let lost = self.steered.lost_from(&self.tried);
+        if self.raised == 0 && lost > self.steered.own >> GAIN_SHIFT {
             self.give_up(round.now_us);
         }
     }
@@ -369,18 +419,6 @@ impl Steer {
         self.foreign = 0;
         self.mode = Mode::Yielding(next);
     }
-}
-
-/// Takes a round with `rate` into the mean of the last [`JUDGED_ROUNDS`], of which `count` have been.
-fn mean(mean: &mut u64, count: &mut u8, rate: u64) {
-    *count = count.saturating_add(1);
-    let of = u64::from((*count).clamp(1, JUDGED_ROUNDS));
-    let more = rate.checked_div(of).unwrap_or(0);
-    let less = mean.checked_div(of).unwrap_or(0);
-    *mean = match of {
-        1 => rate,
-        _ => mean.saturating_sub(less).saturating_add(more),
-    };
 }
 
 /// Bytes per second of `bytes` in `took_us`.
