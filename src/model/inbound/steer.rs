@@ -45,6 +45,9 @@ const ROOMY_ROUNDS: u8 = 3;
 /// the same time, by the clock: together they see it empty, which none would alone.
 const LOOK_SHIFT: u32 = 23;
 
+/// Rounds of a look: what is left of the one in which it begins, and a whole one.
+const LOOK_ROUNDS: u8 = 2;
+
 /// Every so many of these times a window is raised instead, to see whether it costs the flow anything; the first time
 /// as soon as its rate is known. By the clock too, or flows would gain from each other.
 const RAISE_PERIODS: u16 = 4;
@@ -123,11 +126,15 @@ impl Rates {
         self.all = mix(self.all, round.all);
     }
 
+    /// What others of the interface have.
+    fn others(&self) -> u64 {
+        self.all.saturating_sub(self.own)
+    }
+
     /// What the flow has less than with `better`, bytes per second, and others of the interface have not got.
     fn lost_from(&self, better: &Rates) -> u64 {
-        let others = |rates: &Rates| rates.all.saturating_sub(rates.own);
         let lost = better.own.saturating_sub(self.own);
-        lost.saturating_sub(others(self).saturating_sub(others(better)))
+        lost.saturating_sub(self.others().saturating_sub(better.others()))
     }
 }
 
@@ -145,6 +152,10 @@ pub struct Steer {
     /// Window while steered, bytes, and the smaller one of a round that looks for the empty path.
     window: u32,
     look: Option<u32>,
+    look_rounds: u8,
+    /// What was in flight in the last round, bytes, and whether the window was the limit.
+    flight: u32,
+    is_used: bool,
     /// What round trips have beyond the least one when no queue of ours is there, microseconds: the last look has shown it.
     slack_us: u32,
     /// The round at hand shows what a look has left.
@@ -252,6 +263,11 @@ impl Steer {
                 self.open();
             }
         }
+        let now_period = period(now_us, LOOK_SHIFT);
+        let is_free = self.look.is_none() && self.raised == 0 && self.settling == 0;
+        if self.mode == Mode::Steered && is_free && now_period != self.looked {
+            self.begin_trial(now_period, mss);
+        }
         if self.mode != Mode::Open {
             return;
         }
@@ -307,9 +323,13 @@ impl Steer {
             self.while_raised(round);
             return;
         }
-        if self.look.take().is_some() {
-            // The round that follows a look shows the queue that the look left.
-            self.is_seen = true;
+        if self.look.is_some() {
+            self.look_rounds = self.look_rounds.saturating_sub(1);
+            if self.look_rounds == 0 {
+                // The round that follows a look shows the queue that the look left.
+                self.look = None;
+                self.is_seen = true;
+            }
             return;
         }
         if core::mem::take(&mut self.is_seen) {
@@ -327,7 +347,10 @@ impl Steer {
         let used = part(round.bytes, round.rtt_us, round.took_us);
         let is_used = used >= self.window / 8 * 7;
         // While more is in flight than the window, for what was offered is offered, the queue is not the window's.
-        let drains = used > self.window.saturating_add(self.window / 8);
+        let drains = used
+            > self
+                .window
+                .saturating_add((self.window / 8).max(least(mss)));
         let flight = self.window.min(used.saturating_add(mss));
         let rtt = self.base_us.saturating_add(queue);
         let holds = part(u64::from(flight), self.base_us, rtt);
@@ -351,10 +374,6 @@ impl Steer {
             self.give_up(round.now_us);
             return;
         }
-        if self.foreign == 0 && self.failures > 0 && self.looked != period(round.now_us, LOOK_SHIFT)
-        {
-            self.failures = self.failures.saturating_sub(1);
-        }
         let own_us = part(u64::from(own), self.base_us, holds.max(1));
         self.roomy = match is_used && queue <= own_us / 4 {
             true => self.roomy.saturating_add(1),
@@ -370,7 +389,8 @@ impl Steer {
                 .saturating_add(self.window / 2)
                 .clamp(least(mss), u32::MAX >> 2);
         }
-        let now = period(round.now_us, LOOK_SHIFT);
+        self.flight = flight;
+        self.is_used = is_used;
         let falls = round.rtt_us.saturating_add(RESOLUTION_US) < self.before_us;
         self.before_us = round.rtt_us;
         let is_settled = self.settling == 1 || self.settling > 1 && !falls && !drains;
@@ -379,21 +399,39 @@ impl Steer {
             false if drains => self.settling,
             false => self.settling.saturating_sub(1),
         };
-        if now == self.looked && !is_settled {
-            return;
+        if is_settled {
+            self.begin_look(mss);
         }
-        let is_next = now != self.looked;
+    }
+
+    /// A new period has begun.
+    fn begin_trial(&mut self, now: u16, mss: u32) {
         self.looked = now;
+        if self.foreign == 0 {
+            self.failures = self.failures.saturating_sub(1);
+        }
         let is_due = self.is_untried || now % RAISE_PERIODS == 0;
-        if is_next && is_due && self.steered.rounds >= KNOWN_ROUNDS && is_used {
+        if is_due && self.steered.rounds >= KNOWN_ROUNDS && self.is_used {
             self.is_untried = false;
             self.raised = RAISED_ROUNDS;
             self.tried = Rates::default();
-            return;
+        } else {
+            self.begin_look(mss);
         }
+    }
+
+    fn begin_look(&mut self, mss: u32) {
         // As if all of the round trip were a queue of ours: it is to be seen what of it is not.
-        let empty = part(u64::from(flight), self.base_us, round.rtt_us);
-        self.look = Some((empty / 16 * 15).max(least(mss)));
+        let empty = part(u64::from(self.flight), self.base_us, self.before_us);
+        let shallow = empty / 16 * 15;
+        // Who began when others had made a queue takes it for part of the path, and only all together can empty it.
+        let is_alone = self.steered.others() < self.steered.own / 4;
+        let look = match is_alone {
+            true => shallow,
+            false => shallow.min(self.flight / 2),
+        };
+        self.look = Some(look.max(least(mss)));
+        self.look_rounds = LOOK_ROUNDS;
     }
 
     /// A round is over in which the window was raised.
