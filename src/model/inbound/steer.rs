@@ -52,6 +52,9 @@ const LOOK_ROUNDS: u8 = 2;
 /// as soon as its rate is known. By the clock too, or flows would gain from each other.
 const RAISE_PERIODS: u16 = 4;
 
+/// The one of them in which a flow that is alone looks deeply too: what it takes for the path may be an old queue of its own.
+const DEEP_PERIOD: u16 = 2;
+
 /// Rounds that it is raised for, those of them that do not count because packets of before are still coming, and the part
 /// of the rate that must not be gained by it. A quarter more in flight is a quarter more of the rate where no queue is.
 const RAISED_ROUNDS: u8 = 6;
@@ -316,7 +319,7 @@ impl Steer {
             false => 0,
         };
         if self.noisy >= NOISY_ROUNDS {
-            self.open();
+            self.give_up(round.now_us);
             return;
         }
         if self.raised > 0 {
@@ -426,9 +429,10 @@ impl Steer {
         let shallow = empty / 16 * 15;
         // Who began when others had made a queue takes it for part of the path, and only all together can empty it.
         let is_alone = self.steered.others() < self.steered.own / 4;
-        let look = match is_alone {
-            true => shallow,
-            false => shallow.min(self.flight / 2),
+        let is_deep = !is_alone || self.looked % RAISE_PERIODS == DEEP_PERIOD;
+        let look = match is_deep {
+            false => shallow,
+            true => shallow.min(self.flight / 2),
         };
         self.look = Some(look.max(least(mss)));
         self.look_rounds = LOOK_ROUNDS;
