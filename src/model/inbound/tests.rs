@@ -299,3 +299,10 @@ fn a_pause_does_not_end_in_a_burst() {
     }
     assert!(fair.rate().unwrap() <= 2 * limit);
 }
+
+#[test]
+fn a_flow_takes_little_memory() {
+    // With its lock in one object of 512 bytes, the next size of the kernel's allocator.
+    let size = core::mem::size_of::<Inbound>();
+    assert!(size <= 448, "{size}");
+}

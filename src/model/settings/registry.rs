@@ -128,8 +128,8 @@ scalars! {
         "over the session limit: 1 passes new connections untouched, 0 refuses them";
     L2wQLimit = Cmd "l2wQLimit", Kind::Pair { min: 0, max: u32::MAX }, pack(256, 2048), Active,
         "LAN to WAN queue limit in packets, of each queue of the shaper: buffer pool full, buffer pool idle";
-    W2lQLimit = Cmd "w2lQLimit", Kind::Pair { min: 0, max: u32::MAX }, pack(256, 2048), Stored,
-        "WAN to LAN queue limit in packets: buffer pool full, buffer pool idle";
+    W2lQLimit = Cmd "w2lQLimit", Kind::Pair { min: 0, max: u32::MAX }, pack(256, 2048), Active,
+        "packets that a steered inbound flow may have in the queue of its path: memory of TCP short, and otherwise";
     RetranWaitListMs = Cmd "retranWaitListMS", TIMER_MS, 32, Active,
         "how long a packet may be overdue before a timer repeats it, in ms; 18 ms are added, at most 1000 kept";
     HalfCwndMinSRtt = Cmd "halfCwndMinSRtt", TIMER_MS, 500, Active,

@@ -3,7 +3,7 @@
 //! Which test sees what a setting does, for the reference and for the test that no obeyed setting is without one.
 
 /// Settings, and the scripts below `tests` that turn red when they are ignored.
-pub const SEEN: [(&str, &str); 49] = [
+pub const SEEN: [(&str, &str); 52] = [
     ("tcpAccEnable", "functional/adopt.sh"),
     ("trackRandomLoss", "functional/paths.sh"),
     ("conservMode", "path/run"),
@@ -50,6 +50,9 @@ pub const SEEN: [(&str, &str); 49] = [
     ("smBurstTolerance", "functional/shaper.sh"),
     ("l2wQLimit", "functional/shaper.sh"),
     ("hostFairEnable", "functional/shaper.sh"),
+    ("advAccEnable", "functional/inbound.sh"),
+    ("wanInKbps", "functional/inbound.sh"),
+    ("w2lQLimit", "functional/inbound.sh"),
     ("byteCacheEnable", "functional/keys.sh"),
     ("dataCompEnable", "functional/keys.sh"),
     ("httpCompEnable", "functional/keys.sh"),

@@ -8,7 +8,7 @@
 # breaks: test_manual_has_every_key | lib/keys.sh | s/^key smBurstMS .*/key smBurstMS int:0:9:ms cmd:smBurstMS 16/
 # breaks: test_ranges_agree_with_the_engine | lib/keys.sh | s/^\(key smBurstMS *\)int:0:10000/\1int:0:10001/
 # breaks: test_defaults_agree_with_the_engine | lib/keys.sh | s/^\(key smBurstMS .*\)16$/\117/
-# breaks: test_obeyed_agrees_with_the_engine | lib/keys.sh | s/^\(key waninkbps .*\)file:wanInKbps/\1file:wanKbps/
+# breaks: test_obeyed_agrees_with_the_engine | lib/keys.sh | s/^\(key voipAccEnable .*\)file:voipAccEnable/\1file:wanKbps/
 
 MANUAL=$HERE/../../Documentation/lotserver.rst
 REFERENCE=$HERE/../../Documentation/interface.rst
