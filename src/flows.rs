@@ -6,10 +6,12 @@ use crate::adoption;
 use crate::inbound;
 use crate::model::classify::{FlowKey, Packet, Transport, TCP};
 use crate::model::flow::{self, Admit, Phase, Seen, Sessions};
+use crate::model::refusal::Reset;
 use crate::model::settings::Key;
 use crate::model::stats::{Event, Metric};
-use crate::model::units::{Family, Millis};
+use crate::model::units::{Addr, Family, Millis};
 use crate::state::{present, State};
+use crate::sys::netfilter::Routed;
 use crate::sys::published::ReadSide;
 use crate::sys::time::now_ms;
 use crate::sys::work::Task;
@@ -215,6 +217,31 @@ fn gauge(state: &State, engine: u32, family: Family, protocol: u8, up: bool) {
     state.gauge(engine, family, Metric::NumOfFlows, up);
     if protocol == TCP {
         state.gauge(engine, family, Metric::NumOfTcpFlows, up);
+    }
+}
+
+/// Tells whoever is behind an interface that the connection which `refused` opens is refused. Context: softirq or process.
+#[cold]
+pub(crate) fn refuse(routed: &Routed<'_>, mut refused: Packet) {
+    // Whoever sent it is told in his own terms: behind a NAT these are other addresses.
+    if let Some([source, dest]) = routed.untranslated() {
+        let family = refused.family();
+        (refused.source, refused.source_port) = (addr(family, &source.0), source.1);
+        (refused.dest, refused.dest_port) = (addr(family, &dest.0), dest.1);
+    }
+    if let Some(reset) = Reset::of(&refused) {
+        routed.send_reply(reset.bytes());
+    }
+}
+
+/// An address as the kernel has it in a union for both families.
+fn addr(family: Family, bytes: &[u8; 16]) -> Addr {
+    match family {
+        Family::V4 => {
+            let [a, b, c, d, ..] = *bytes;
+            Addr::v4([a, b, c, d])
+        }
+        Family::V6 => Addr::v6(*bytes),
     }
 }
 

@@ -15,7 +15,6 @@ use crate::model::classify::{self, Packet, Skip, TcpFlags, Transport, HEADERS};
 use crate::model::copies::{synack_timeout_ms, Segment, LEAST_LOSS_Q16};
 use crate::model::flow::wire_len;
 use crate::model::policy::{self, Reason};
-use crate::model::refusal::Reset;
 use crate::model::stats::{Counter, Event, Metric};
 use crate::model::units::{self, Addr};
 use crate::model::via::Way;
@@ -226,16 +225,7 @@ impl<'a> Met<'a> {
         if flows::note(self.state, &place, routed.packet(), &self.packet) {
             return Verdict::Pass;
         }
-        // Whoever sent it is told in his own terms: behind a NAT these are other addresses.
-        let mut refused = self.packet;
-        if let Some([source, dest]) = routed.untranslated() {
-            let family = refused.family();
-            (refused.source, refused.source_port) = (addr(family, &source.0), source.1);
-            (refused.dest, refused.dest_port) = (addr(family, &dest.0), dest.1);
-        }
-        if let Some(reset) = Reset::of(&refused) {
-            routed.send_reply(reset.bytes());
-        }
+        flows::refuse(routed, self.packet);
         Verdict::Refuse
     }
 }
@@ -391,17 +381,6 @@ pub(crate) fn is_onlink(device: &Device<'_>, peer: Addr) -> bool {
             .first_chunk()
             .is_some_and(|addr| device.is_onlink_v4(addr)),
         units::Family::V6 => device.is_onlink_v6(&bits),
-    }
-}
-
-/// An address as the kernel has it in a union for both families.
-fn addr(family: units::Family, bytes: &[u8; 16]) -> Addr {
-    match family {
-        units::Family::V4 => {
-            let [a, b, c, d, ..] = *bytes;
-            Addr::v4([a, b, c, d])
-        }
-        units::Family::V6 => Addr::v6(*bytes),
     }
 }
 

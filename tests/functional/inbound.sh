@@ -66,7 +66,7 @@ end() {
 	[ ${#pids[@]} -eq 0 ] || kill "${pids[@]}" 2>/dev/null
 	wait "${pids[@]}" 2>/dev/null
 	pids=()
-	simulated && sleep 3 || true
+	if simulated; then sleep 3; fi
 }
 # look SECONDS: what the queue let through in kbit/s of frames into $rate, its mean length in bytes into $queue, drops into $drops
 look() {

@@ -55,7 +55,7 @@ impl Edge {
     }
 
     fn note(&mut self, ack: u32, field: u16, shift: u32) {
-        let edge = ack.wrapping_add(u32::from(field) << shift);
+        let edge = ack.wrapping_add(u32::from(field).wrapping_shl(shift));
         self.offered = Some(match self.offered {
             // An old segment that is sent again may say less.
             Some(before) => later(edge, before),

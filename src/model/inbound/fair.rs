@@ -58,7 +58,8 @@ impl Fair {
         self.debt = self
             .debt
             .saturating_add(excess)
-            .clamp(allowed.saturating_neg(), allowed);
+            .max(allowed.saturating_neg())
+            .min(allowed);
         let share = |part: i64| {
             part.saturating_mul(1024)
                 .checked_div(allowed)
@@ -73,7 +74,8 @@ impl Fair {
         let rate = signed(self.rate).saturating_sub(step);
         self.rate = u64::try_from(rate)
             .unwrap_or(0)
-            .clamp((limit / LEAST).max(1), limit.saturating_mul(MOST));
+            .min(limit.saturating_mul(MOST))
+            .max((limit / LEAST).max(1));
     }
 }
 

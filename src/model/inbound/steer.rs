@@ -10,6 +10,12 @@
 //! If the queue stays in spite of a smaller window, it is somebody else's, and who gives way gets nothing: the flow is left
 //! alone for a while, as it would be without this.
 
+use crate::model::control::isqrt;
+use rates::{Rates, JUDGED_ROUNDS};
+
+mod rates;
+mod trials;
+
 /// Samples in a row above the threshold that make a queue: with eight probes in flight half of a round trip.
 const SAMPLES: u8 = 4;
 
@@ -17,13 +23,9 @@ const SAMPLES: u8 = 4;
 /// takes to fill the path and to be steered too.
 const FOREIGN_ROUNDS: u8 = 24;
 
-/// Rounds that a rate is a mean of when it is asked whether steering has cost any, and what part of it is too much: more than
-/// such means differ by themselves on a path with steady round trips.
-const JUDGED_ROUNDS: u8 = 12;
+/// What part of its rate a flow may lose by being steered: more than means of [`JUDGED_ROUNDS`] differ by themselves on a path
+/// with steady round trips.
 const COST_SHIFT: u32 = 4;
-
-/// Rounds after which such a mean has forgotten how the flow began.
-const KNOWN_ROUNDS: u8 = 3 * JUDGED_ROUNDS;
 
 /// Times the noise, the most that round trips differ by without a queue.
 const SLACK_NOISE: u32 = 3;
@@ -44,22 +46,6 @@ const ROOMY_ROUNDS: u8 = 3;
 /// Time between two looks at the empty path, as a power of two of microseconds: 8.4 s. All flows of the machine look at
 /// the same time, by the clock: together they see it empty, which none would alone.
 const LOOK_SHIFT: u32 = 23;
-
-/// Rounds of a look: what is left of the one in which it begins, and a whole one.
-const LOOK_ROUNDS: u8 = 2;
-
-/// Every so many of these times a window is raised instead, to see whether it costs the flow anything; the first time
-/// as soon as its rate is known. By the clock too, or flows would gain from each other.
-const RAISE_PERIODS: u16 = 4;
-
-/// The one of them in which a flow that is alone looks deeply too: what it takes for the path may be an old queue of its own.
-const DEEP_PERIOD: u16 = 2;
-
-/// Rounds that it is raised for, those of them that do not count because packets of before are still coming, and the part
-/// of the rate that must not be gained by it. A quarter more in flight is a quarter more of the rate where no queue is.
-const RAISED_ROUNDS: u8 = 6;
-const RAISED_BEFORE: u8 = 2;
-const GAIN_SHIFT: u32 = 5;
 
 /// Time after which flows that gave up try again, as a power of two of microseconds: 16.8 s, by the clock too.
 const RETRY_SHIFT: u32 = 24;
@@ -99,46 +85,6 @@ pub struct Round {
     pub bytes: u64,
     /// What came by the same interface in it, bytes.
     pub all: u64,
-}
-
-/// Mean rates of rounds, bytes per second.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-struct Rates {
-    own: u64,
-    /// Of all that comes by the same interface.
-    all: u64,
-    rounds: u8,
-}
-
-impl Rates {
-    /// Takes a round into the mean of the last [`JUDGED_ROUNDS`].
-    fn note(&mut self, round: &Round) {
-        self.rounds = self.rounds.saturating_add(1);
-        let of = u64::from(self.rounds.clamp(1, JUDGED_ROUNDS));
-        let took = u64::from(round.took_us);
-        let mix = |mean: u64, bytes: u64| {
-            let rate = per_second(bytes, took);
-            match of {
-                1 => rate,
-                _ => mean
-                    .saturating_sub(mean.checked_div(of).unwrap_or(0))
-                    .saturating_add(rate.checked_div(of).unwrap_or(0)),
-            }
-        };
-        self.own = mix(self.own, round.bytes);
-        self.all = mix(self.all, round.all);
-    }
-
-    /// What others of the interface have.
-    fn others(&self) -> u64 {
-        self.all.saturating_sub(self.own)
-    }
-
-    /// What the flow has less than with `better`, bytes per second, and others of the interface have not got.
-    fn lost_from(&self, better: &Rates) -> u64 {
-        let lost = better.own.saturating_sub(self.own);
-        lost.saturating_sub(self.others().saturating_sub(better.others()))
-    }
 }
 
 /// The control of one flow.
@@ -226,7 +172,8 @@ impl Steer {
         let packets = window.checked_div(mss).unwrap_or(0);
         // Without one it could not be seen whether the path has got more room.
         let limit = self.queue_limit.max(1);
-        packets.isqrt().max(2).min(limit).saturating_mul(mss)
+        let root = u32::try_from(isqrt(u64::from(packets))).unwrap_or(u32::MAX);
+        root.max(2).min(limit).saturating_mul(mss)
     }
 
     fn open(&mut self) {
@@ -390,7 +337,8 @@ impl Steer {
             // Half of the way: the queue answers a round trip late.
             self.window = (wanted / 2)
                 .saturating_add(self.window / 2)
-                .clamp(least(mss), u32::MAX >> 2);
+                .min(u32::MAX >> 2)
+                .max(least(mss));
         }
         self.flight = flight;
         self.is_used = is_used;
@@ -407,50 +355,6 @@ impl Steer {
         }
     }
 
-    /// A new period has begun.
-    fn begin_trial(&mut self, now: u16, mss: u32) {
-        self.looked = now;
-        if self.foreign == 0 {
-            self.failures = self.failures.saturating_sub(1);
-        }
-        let is_due = self.is_untried || now % RAISE_PERIODS == 0;
-        if is_due && self.steered.rounds >= KNOWN_ROUNDS && self.is_used {
-            self.is_untried = false;
-            self.raised = RAISED_ROUNDS;
-            self.tried = Rates::default();
-        } else {
-            self.begin_look(mss);
-        }
-    }
-
-    fn begin_look(&mut self, mss: u32) {
-        // As if all of the round trip were a queue of ours: it is to be seen what of it is not.
-        let empty = part(u64::from(self.flight), self.base_us, self.before_us);
-        let shallow = empty / 16 * 15;
-        // Who began when others had made a queue takes it for part of the path, and only all together can empty it.
-        let is_alone = self.steered.others() < self.steered.own / 4;
-        let is_deep = !is_alone || self.looked % RAISE_PERIODS == DEEP_PERIOD;
-        let look = match is_deep {
-            false => shallow,
-            true => shallow.min(self.flight / 2),
-        };
-        self.look = Some(look.max(least(mss)));
-        self.look_rounds = LOOK_ROUNDS;
-    }
-
-    /// A round is over in which the window was raised.
-    fn while_raised(&mut self, round: &Round) {
-        self.raised = self.raised.saturating_sub(1);
-        if self.raised >= RAISED_ROUNDS.saturating_sub(RAISED_BEFORE) {
-            return;
-        }
-        self.tried.note(round);
-        let lost = self.steered.lost_from(&self.tried);
-        if self.raised == 0 && lost > self.steered.own >> GAIN_SHIFT {
-            self.give_up(round.now_us);
-        }
-    }
-
     fn give_up(&mut self, now_us: u64) {
         // By the clock, so that all who have given up because of each other begin again together.
         let step = 1u16 << self.failures.min(RETRIES);
@@ -461,14 +365,6 @@ impl Steer {
         self.foreign = 0;
         self.mode = Mode::Yielding(next);
     }
-}
-
-/// Bytes per second of `bytes` in `took_us`.
-fn per_second(bytes: u64, took_us: u64) -> u64 {
-    bytes
-        .saturating_mul(1_000_000)
-        .checked_div(took_us)
-        .unwrap_or(0)
 }
 
 /// Number of the period of 2^`shift` microseconds, wrapping.
