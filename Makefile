@@ -22,7 +22,7 @@ endif
 kbuild-args += $(if $(RUSTC),RUSTC=$(RUSTC)) $(if $(CLIPPY),CLIPPY=1) $(if $(APPEX_WERROR),APPEX_WERROR=1) \
 	$(if $(APPEX_SELFTEST),APPEX_SELFTEST=y)
 
-.PHONY: all modules clean help available install uninstall check lab test test-unit demo bench bench-quick bench-cost deb test-install test-kernels
+.PHONY: all modules clean help available install uninstall check lab test test-unit demo bench bench-quick bench-inbound bench-cost deb test-install test-kernels
 
 all: modules
 
@@ -76,6 +76,9 @@ bench:
 bench-quick:
 	tests/bench/bench --quick
 
+bench-inbound:
+	tests/bench/inbound
+
 bench-cost:
 	tests/cost/cost
 
@@ -95,5 +98,6 @@ help:
 	@echo '  make bench               tables and plots against other congestion controls, in'
 	@echo '                           Documentation/benchmarks; SEEDS=, ROWS=, JOBS=, PEERS='
 	@echo '  make bench-quick         a table of a few paths, in a few minutes'
+	@echo '  make bench-inbound       a table of inbound transfers, with and without; SEEDS='
 	@echo '  make bench-cost          instructions per segment, memory per flow; RUNS=, FLOWS=, RATE='
 	@echo '  make install, uninstall  the module and lotServer.sh on this machine'
