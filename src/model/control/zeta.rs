@@ -117,11 +117,9 @@ impl Zeta {
     }
 
     /// Takes an ACK and decides how to go on.
-    pub fn on_ack(&mut self, ack: &Ack, settings: &Settings) -> Control {
-        let ack = &Ack {
-            is_app_limited: self.path.window.on_ack(ack) || ack.is_app_limited,
-            ..*ack
-        };
+    pub fn on_ack(&mut self, mut ack: Ack, settings: &Settings) -> Control {
+        ack.is_app_limited |= self.path.window.on_ack(&ack);
+        let ack = &ack;
         let mut seen = self.path.on_ack(ack);
         self.forgive(ack, &mut seen);
         let undone =
