@@ -548,7 +548,14 @@ fn growth_that_found_little_is_not_repeated_in_a_crowd() {
     crowd.grown(1_000_000, 1_400_000);
     assert!(!crowd.may_grow(1));
     for _ in 0..30 {
-        crowd.probed();
+        crowd.probed(false);
+    }
+    assert!(crowd.may_grow(1));
+    // Nor is it refused where others have left: three probes found room.
+    crowd.grown(1_000_000, 1_400_000);
+    for _ in 0..3 {
+        assert!(!crowd.may_grow(1));
+        crowd.probed(true);
     }
     assert!(crowd.may_grow(1));
 }

@@ -45,8 +45,8 @@ pub struct Zeta {
     pub(super) crowd: Crowd,
     /// The search ended by a reading of the queue alone.
     pub(super) unsure: bool,
-    /// The last probe found room.
-    pub(super) found: bool,
+    /// Probes in a row that found room.
+    pub(super) finds: u8,
     /// A whole round was sent at the estimated capacity and lost no more than usual.
     pub(super) proven: bool,
     /// All rounds that met no queue.
@@ -83,7 +83,7 @@ impl Zeta {
             ignore_queue: 0,
             crowd: Crowd::default(),
             unsure: false,
-            found: false,
+            finds: 0,
             proven: false,
             unloaded: Tally::default(),
             resumed: remembered(start).map_or(0, |(rate, _)| rate),
