@@ -14,6 +14,7 @@ use core::pin::Pin;
 use kernel::prelude::*;
 
 mod adoption;
+mod capture;
 mod congestion;
 mod flows;
 mod hooks;

@@ -41,6 +41,8 @@ pub(crate) struct Flow {
     pub(crate) protocol: u8,
     /// Whether it counts among its engine's two-way flows: [`NOT_YET`], [`COUNTED`] or [`GONE`].
     counted: Atomic<u32>,
+    /// Whether what was sent last was accelerated. Kept while packets are captured only.
+    accelerated: Atomic<u32>,
     /// The rule that last kept it from being accelerated; 0 for none.
     ruled: Atomic<u32>,
     /// The end that comes first in the key is on this side of the interface.
@@ -68,6 +70,7 @@ impl Flow {
             family: packet.family(),
             protocol: packet.proto,
             counted: Atomic::new(NOT_YET),
+            accelerated: Atomic::new(0),
             ruled: Atomic::new(0),
             near_is_low: forward == place.leaves,
         }
@@ -123,6 +126,19 @@ impl Flow {
         let seen = Seen(self.seen.load(Relaxed));
         let last = Millis(self.last_ms.load(Relaxed));
         flow::expired(now, last, self.protocol, seen, short)
+    }
+
+    /// Notes whether what it sends is accelerated.
+    pub(crate) fn set_accelerated(&self, accelerated: bool) {
+        let new = u32::from(accelerated);
+        if self.accelerated.load(Relaxed) != new {
+            self.accelerated.store(new, Relaxed);
+        }
+    }
+
+    /// What was noted last.
+    pub(crate) fn is_accelerated(&self) -> bool {
+        self.accelerated.load(Relaxed) != 0
     }
 
     /// Notes the rule that keeps it from being accelerated; whether that is news.

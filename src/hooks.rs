@@ -8,6 +8,7 @@
 //! `bypassOverFlows` 0, what opens a connection beyond the session limit.
 
 use crate::adoption::{self, Adoption};
+use crate::capture;
 use crate::congestion;
 use crate::flows;
 use crate::model::classify::{self, Packet, Skip, TcpFlags, Transport, HEADERS};
@@ -37,6 +38,7 @@ struct Met<'a> {
     interface: u32,
     packet: Packet,
     wire: u64,
+    capture: bool,
 }
 
 impl<'a> Met<'a> {
@@ -85,6 +87,7 @@ impl<'a> Met<'a> {
             interface,
             packet,
             wire: wire_len(&packet, segments),
+            capture: scope.capture,
         })
     }
 
@@ -333,6 +336,9 @@ impl Hooks for Engines {
         if verdict == Verdict::Refuse {
             return verdict;
         }
+        if met.capture {
+            capture::sent(met.state, routed, &met.packet);
+        }
         met.count(Metric::WanOutBytes);
         if raw.was_received() {
             // Forwarded: what came from the LAN side is just what leaves.
@@ -348,6 +354,9 @@ impl Hooks for Engines {
         met.count(Metric::WanInBytes);
         let verdict = met.note(routed, false);
         if verdict == Verdict::Pass {
+            if met.capture {
+                capture::received(met.state, routed, &met.packet);
+            }
             met.count(Metric::LanOutBytes);
         }
         verdict

@@ -62,9 +62,10 @@ impl Verdict {
 ///
 /// # Invariants
 ///
-/// `packet` is in one of these hooks, and of the family `v6` says.
+/// `packet` is in one of these hooks, and of the family `v6` says; `state` is what that hook was given.
 pub(crate) struct Routed<'a> {
     packet: Packet<'a>,
+    state: *const c::nf_hook_state,
     v6: bool,
 }
 
@@ -77,6 +78,12 @@ impl<'a> Routed<'a> {
     /// Source and destination as who sent it wrote them, whatever has translated them since, if that is known.
     pub(crate) fn untranslated(&self) -> Option<[([u8; 16], u16); 2]> {
         self.packet.untranslated(self.v6)
+    }
+
+    /// Gives a copy to whoever listens to the nflog group `group`. Takes time only if somebody does.
+    pub(crate) fn log(&self, group: u16) {
+        // SAFETY: Packet and state are valid during the hook's call, by the type invariant.
+        unsafe { self.packet.log(self.state, group) }
     }
 
     /// Sends `bytes`, a packet from the network header on, to where this one came from.
@@ -352,7 +359,11 @@ unsafe extern "C" fn post_routing_hook<H: Hooks, const V6: bool>(
         };
         let packet = Packet::from_raw(skb);
         // INVARIANT: This hook is registered in POST_ROUTING.
-        let routed = Routed { packet, v6: V6 };
+        let routed = Routed {
+            packet,
+            state,
+            v6: V6,
+        };
         let verdict = (*target.cast::<H>()).post_routing(family(V6), &out, &routed);
         verdict.to_raw()
     }
@@ -373,7 +384,11 @@ unsafe extern "C" fn pre_routing_hook<H: Hooks, const V6: bool>(
         };
         let packet = Packet::from_raw(skb);
         // INVARIANT: This hook is registered in PRE_ROUTING.
-        let routed = Routed { packet, v6: V6 };
+        let routed = Routed {
+            packet,
+            state,
+            v6: V6,
+        };
         let verdict = (*target.cast::<H>()).pre_routing(family(V6), &dev, &routed);
         verdict.to_raw()
     }

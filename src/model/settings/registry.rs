@@ -76,8 +76,8 @@ scalars! {
         "outbound rate of each interface with a shaper in kbit/s; 0 is no limit";
     WanInKbps = File "wanInKbps", KBPS, 1_000_000, Stored,
         "inbound rate of the WAN interfaces in kbit/s; 0 is no limit";
-    PcapEnable = File "pcapEnable", Kind::Bool, 0, Stored,
-        "packet capture switch of the original; use tcpdump";
+    PcapEnable = File "pcapEnable", Kind::Bool, 0, Active,
+        "1 gives packets of accelerated connections to nflog group 24944; lotServer.sh has tcpdump write them to /appex/log";
     ByteCacheEnable = File "byteCacheEnable", Kind::Bool, 0, Stored,
         "two-sided byte cache of the original";
     DataCompEnable = File "dataCompEnable", Kind::Bool, 0, Stored,

@@ -11,7 +11,7 @@
 # breaks: test_add_and_del | lib/rules.sh | s/rules_save "$action" "$rule"/:/
 # breaks: test_list | lib/rules.sh | s/##\*hits=/##*=h/
 # breaks: test_stats_flows | lib/top.sh | s/-k1,1nr/-k1,1n/
-# breaks: test_stats_flows_on_a_terminal_only | lib/stats.sh | s/\[\[ ! -t 1 \]\] || flows=1/flows=1/
+# breaks: test_stats_flows_on_a_terminal_only | lib/stats.sh | s/^\t\[\[ ! -t 1 || -n $JSON_WANTED \]\] || flows=1/\tflows=1/
 
 RULES_OF() { cut -d'#' -f1 "$APPEX_PROC/rules" | sed 's/ *$//'; }
 
