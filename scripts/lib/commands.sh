@@ -62,6 +62,11 @@ main() {
 		lock 600
 		do_try_ends "${2-}"
 		;;
+	# What the capture runs in, launched by start and reload.
+	capture-runs)
+		require_root
+		do_capture
+		;;
 	uninstall | uninst)
 		require_root
 		lock

@@ -9,6 +9,7 @@
 # breaks: test_a_capture_that_runs_goes_on | lib/capture.sh | s/! capture_running || return 0/:/
 # breaks: test_without_tcpdump | lib/capture.sh | s/if ! command -v tcpdump >\/dev\/null; then/if false; then/
 # breaks: test_a_full_disk | lib/capture.sh | s/^\tfinding capture .*/\t:/
+# breaks: test_little_room | lib/capture.sh | s/^\t((blocks \* size >= .*/\ttrue/
 # breaks: test_somebody_elses_number | lib/capture.sh | s/ \&\& \[\[ $name == tcpdump \]\]//
 
 alive() {
@@ -92,6 +93,30 @@ test_a_full_disk() {
 	is "$ERR" '[warn] no interface eth0 at present: it is accelerated as soon as it appears (its offloads and queues stay as they are until then and a reload)'
 	ok_lot status
 	unlike "$OUT" '*nothing is captured*'
+}
+
+# It ends before the disk is full.
+test_little_room() {
+	config accif=eth0 engineNum=1 pcapEnable=1
+	mount -t tmpfs -o size=70m none "$APPEX_ROOT/log"
+	ok_lot start
+	alive || fail 'no tcpdump'
+	head -c 20000000 /dev/zero >"$APPEX_ROOT/log/other"
+	local i
+	for ((i = 0; i < 50; i++)); do
+		alive || break
+		sleep 0.1
+	done
+	! alive || fail 'it goes on'
+	ok_lot status
+	like "$OUT" '*nothing is captured: less than 64 MB are left where *log is;*'
+	ok_lot reload
+	like "$ERR" '*less than 64 MB are left*'
+	rm "$APPEX_ROOT/log/other"
+	ok_lot reload
+	alive || fail 'no tcpdump'
+	ok_lot stop
+	umount "$APPEX_ROOT/log"
 }
 
 # The number in the file is another program's by now.
