@@ -32,6 +32,7 @@ mod slots;
 mod state;
 mod summary;
 mod sys;
+mod trace;
 mod via;
 
 module! {

@@ -17,6 +17,7 @@ use crate::rules::{self, Found};
 use crate::state::STATE;
 use crate::summary;
 use crate::sys::tcp::{Algorithm, CaState, Control, RateSample, Socket, Summary};
+use crate::trace;
 use kernel::sync::atomic::Relaxed;
 use kernel::sync::rcu;
 
@@ -318,6 +319,7 @@ impl Algorithm for Flow {
                 socket.set_rto_min_us(rto_min);
             }
         }
+        trace::ack(socket, &ack, &decision, &self.zeta, self.settings.mode);
         let now = ticks(ack.now_us);
         // The upper half of what a difference can be is time that is yet to come.
         if now.wrapping_sub(self.report_at) >> 31 == 0 {

@@ -116,7 +116,29 @@ check "metrics are well-formed" sh -c "$LOTSERVER metrics >/run/appex.prom && te
 check "and count" sh -c "grep -q 'appex_flows_by_reason{reason=\"accelerated\"} [1-9]' /run/appex.prom"
 check "the download ends" awaited seen
 
-# 5. Other kinds of devices, to a neighbour. Address and peer are those of the line's number.
+# 5. The tracepoint.
+tracing=/sys/kernel/tracing/events/appex/appex_ack
+mount -t tracefs none /sys/kernel/tracing 2>/dev/null
+check "there is a tracepoint" test -e "$tracing/enable"
+echo 'sport == 80' >"$tracing/filter"
+sabotaged || echo 1 >"$tracing/enable"
+get 82 short
+http_get 0 4 bulk >/dev/null
+echo 0 >"$tracing/enable"
+sed -n 's/.* appex_ack: //p' /sys/kernel/tracing/trace >/run/trace
+check "acknowledgements are traced" test "$(wc -l </run/trace)" -ge 50
+same "of the filtered port only, with both ends" "local=[::ffff:10.8.0.1]:80 peer=[::ffff:10.9.0.2]" \
+	"$(sed 's/\(peer=[^ ]*\):.*/\1/' /run/trace | sort -u)"
+# 20 Mbit/s and 20 ms, seen by an emulated processor.
+check "the model's numbers are in them" awk '
+	{ for (i = 1; i <= NF; i++) { split($i, pair, "="); v[pair[1]] = pair[2] } }
+	v["base_us"] >= 15000 && v["base_us"] <= 60000 && v["capacity"] >= 500000 && v["cwnd"] >= 2 && v["delivered"] > 100 { good++ }
+	END { exit good < 20 }' /run/trace
+echo 1 >"$tracing/enable"
+check "stop succeeds while somebody listens" lotserver stop
+check "and start" lotserver start
+
+# 6. Other kinds of devices, to a neighbour. Address and peer are those of the line's number.
 ip netns add peer
 ip -n peer link set lo up
 lotserver rules del "cgroup=$group off"
