@@ -16,6 +16,7 @@ mod registration;
 mod review;
 mod socket;
 mod trace;
+mod unsent;
 mod view;
 
 pub(crate) use control::Control;

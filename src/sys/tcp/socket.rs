@@ -57,10 +57,6 @@ macro_rules! tp {
 }
 
 /// Reads one field of the `inet_connection_sock`, with which a `tcp_sock` starts.
-/// What may be queued unsent where memory is short: 128 KiB, as web servers are advised to set it, twice the largest
-/// packet that is handed down. One more, to be told from an application's own limit.
-const UNSENT_LIMIT: u32 = 131_073;
-
 macro_rules! icsk {
     ($socket:ident . $field:ident) => {{
         // SAFETY: As for `tp`.
@@ -117,21 +113,6 @@ impl<'a> Socket<'a> {
         unsafe {
             let field = &raw mut (*self.sk.cast::<c::tcp_sock>()).snd_ssthresh;
             ptr::write_volatile(field, segments.max(2));
-        }
-    }
-
-    /// Has the application wait while much is queued that was not sent yet, or no longer. A limit of its own
-    /// (`TCP_NOTSENT_LOWAT`) stays.
-    pub(crate) fn limit_unsent(&mut self, on: bool) {
-        let limit = match (on, tp!(self.notsent_lowat)) {
-            (true, 0) => UNSENT_LIMIT,
-            (false, UNSENT_LIMIT) => 0,
-            _ => return,
-        };
-        // SAFETY: As for `tp`, and the lock makes this context the only writer.
-        unsafe {
-            let field = &raw mut (*self.sk.cast::<c::tcp_sock>()).notsent_lowat;
-            ptr::write_volatile(field, limit);
         }
     }
 

@@ -70,7 +70,8 @@ get 81 short
 client 0 ping -c 2 -i 0.2 -q 10.8.0.1 >/dev/null
 check "a download while packets are captured" http_get 0 4 short
 check "and one over IPv6" http_get 0 6 short
-until_true 5 sh -c 'test "$(tcpdump -nn -r /appex/log/appex.pcap0 2>/dev/null | grep -c "fd80::1.80 >")" -ge 20'
+arrived() { [ "$(tcpdump -nn -r /appex/log/appex.pcap0 2>/dev/null | grep -c "fd80::1.80 >")" -ge 20 ]; }
+until_true 5 arrived
 tcpdump -nn -r /appex/log/appex.pcap0 >/run/captured 2>/run/captured.err
 check "tcpdump reads the file to its end" sh -c '! grep -i "truncated\|error" /run/captured.err'
 # 30,000 bytes of data and a header.
@@ -130,6 +131,7 @@ check "acknowledgements are traced" test "$(wc -l </run/trace)" -ge 50
 same "of the filtered port only, with both ends" "local=[::ffff:10.8.0.1]:80 peer=[::ffff:10.9.0.2]" \
 	"$(sed 's/\(peer=[^ ]*\):.*/\1/' /run/trace | sort -u)"
 # 20 Mbit/s and 20 ms, seen by an emulated processor.
+# shellcheck disable=SC2016 # awk's own dollars
 check "the model's numbers are in them" awk '
 	{ for (i = 1; i <= NF; i++) { split($i, pair, "="); v[pair[1]] = pair[2] } }
 	v["base_us"] >= 15000 && v["base_us"] <= 60000 && v["capacity"] >= 500000 && v["cwnd"] >= 2 && v["delivered"] > 100 { good++ }
