@@ -90,6 +90,7 @@ impl Flow {
         let seen = Seen(self.seen.load(Relaxed));
         if seen.restarts(packet) {
             self.seen.store(bits.0, Relaxed);
+            self.set_accelerated(false);
         } else if seen.merge(bits) != seen && self.merge(bits).is_two_way() {
             self.count(state);
         }
