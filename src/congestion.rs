@@ -282,7 +282,6 @@ impl Algorithm for Flow {
             prior_in_flight: sample.prior_in_flight(),
             in_flight: socket.in_flight(),
             is_app_limited: sample.is_app_limited(),
-            is_retrans: sample.is_retrans(),
             is_ack_delayed: sample.is_ack_delayed(),
             cwnd: socket.cwnd(),
             cwnd_clamp: socket.cwnd_clamp(),
@@ -296,17 +295,12 @@ impl Algorithm for Flow {
                 CaState::Recovery => control::CaState::Recovery,
                 CaState::Loss => control::CaState::Loss,
             },
-            is_cwnd_limited: socket.is_cwnd_limited(),
             snd_wnd_bytes: socket.snd_wnd(),
             packets_out: socket.packets_out(),
-            reordering: socket.reordering(),
-            delivered_ce: socket.delivered_ce(),
-            total_retrans: socket.total_retrans(),
-            data_segs_out: socket.data_segs_out(),
             max_pacing_rate: socket.max_pacing_rate(),
             peer_time: socket.peer_time(),
         };
-        let decision = self.zeta.on_ack(&ack, &self.settings.settings);
+        let decision = self.zeta.on_ack(ack, &self.settings.settings);
         socket.set_cwnd(decision.cwnd);
         socket.set_pacing_rate(decision.pacing_rate);
         if let Some(threshold) = decision.ssthresh {
@@ -318,7 +312,7 @@ impl Algorithm for Flow {
                 socket.set_rto_min_us(rto_min);
             }
         }
-        trace::ack(socket, &ack, &decision, &self.zeta, self.settings.mode);
+        trace::ack(socket, sample, &decision, &self.zeta, self.settings.mode);
         let now = ticks(ack.now_us);
         // The upper half of what a difference can be is time that is yet to come.
         if now.wrapping_sub(self.report_at) >> 31 == 0 {

@@ -714,11 +714,6 @@ u32 appex_tcp_packets_in_flight(const struct sock *sk)
 	return tcp_packets_in_flight(tcp_sk(sk));
 }
 
-bool appex_tcp_is_cwnd_limited(const struct sock *sk)
-{
-	return tcp_is_cwnd_limited(sk);
-}
-
 u64 appex_max_pacing_rate(const struct sock *sk)
 {
 	return READ_ONCE(sk->sk_max_pacing_rate);

@@ -88,7 +88,6 @@ void appex_tcp_bound_window(struct sock *sk, u32 bytes);
 u32 appex_tcp_snd_cwnd(const struct sock *sk);
 void appex_tcp_snd_cwnd_set(struct sock *sk, u32 segments);
 u32 appex_tcp_packets_in_flight(const struct sock *sk);
-bool appex_tcp_is_cwnd_limited(const struct sock *sk);
 u64 appex_max_pacing_rate(const struct sock *sk);
 void appex_pacing_rate_set(struct sock *sk, u64 bytes_per_s);
 bool appex_pacing_request(struct sock *sk);

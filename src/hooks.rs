@@ -287,7 +287,8 @@ impl Hooks for Engines {
             return;
         };
         if !congestion::control().controls(&socket) {
-            if !socket.can_send() {
+            // Who only acknowledges has nothing to accelerate.
+            if met.packet.payload == 0 || !socket.can_send() {
                 return;
             }
             let Some(way) = met.state.via.find(&met.packet.flow()) else {

@@ -76,10 +76,7 @@ impl Zeta {
         };
         Self {
             path: Path::new(start),
-            phase: Phase::Startup {
-                search: Startup::new(0),
-                gain_q8: STARTUP_GAIN_Q8,
-            },
+            phase: Phase::Startup(Startup::new(0)),
             schedule: Schedule::new(),
             restraint: Restraint::default(),
             cruise_rounds: 0,
@@ -120,11 +117,9 @@ impl Zeta {
     }
 
     /// Takes an ACK and decides how to go on.
-    pub fn on_ack(&mut self, ack: &Ack, settings: &Settings) -> Control {
-        let ack = &Ack {
-            is_app_limited: self.path.window.on_ack(ack) || ack.is_app_limited,
-            ..*ack
-        };
+    pub fn on_ack(&mut self, mut ack: Ack, settings: &Settings) -> Control {
+        ack.is_app_limited |= self.path.window.on_ack(&ack);
+        let ack = &ack;
         self.path.patient_until_ms = settings.patient_until_ms;
         let mut seen = self.path.on_ack(ack);
         self.forgive(ack, &mut seen);
@@ -181,7 +176,7 @@ impl Zeta {
             pacing_gain_q8: self.pacing_gain_q8,
             cwnd_gain_q8: u32::from(self.cwnd_gain_q8),
             mode: match self.phase {
-                Phase::Startup { .. } | Phase::Settle { .. } => Mode::Startup,
+                Phase::Startup(_) | Phase::Settle { .. } => Mode::Startup,
                 Phase::Drain { .. } => Mode::Drain,
                 Phase::Cruise { .. } => Mode::Cruise,
                 Phase::Up { .. } | Phase::Judge { .. } => Mode::Probe,
@@ -196,7 +191,7 @@ impl Zeta {
     fn step(&mut self, ack: &Ack, settings: &Settings, seen: &Observation) {
         if let Some(round) = seen.round {
             self.learn(&round, seen);
-            if !matches!(self.phase, Phase::Startup { .. } | Phase::Settle { .. }) {
+            if !matches!(self.phase, Phase::Startup(_) | Phase::Settle { .. }) {
                 self.watch_crowd(ack, &round);
             }
             if !seen.forgiven {
@@ -208,9 +203,7 @@ impl Zeta {
         }
         self.slower(ack, settings, seen);
         match self.phase {
-            Phase::Startup { search, gain_q8 } => {
-                self.step_startup(ack, settings, seen, (search, gain_q8))
-            }
+            Phase::Startup(search) => self.step_startup(ack, settings, seen, search),
             Phase::Settle {
                 search,
                 overrun,
@@ -247,7 +240,7 @@ impl Zeta {
         }
         if seen.excess
             || seen.forgiven
-            || matches!(self.phase, Phase::Startup { .. } | Phase::Verify(_))
+            || matches!(self.phase, Phase::Startup(_) | Phase::Verify(_))
         {
             return;
         }
