@@ -38,7 +38,6 @@ struct Met<'a> {
     interface: u32,
     packet: Packet,
     wire: u64,
-    capture: bool,
 }
 
 impl<'a> Met<'a> {
@@ -87,7 +86,6 @@ impl<'a> Met<'a> {
             interface,
             packet,
             wire: wire_len(&packet, segments),
-            capture: scope.capture,
         })
     }
 
@@ -337,7 +335,7 @@ impl Hooks for Engines {
         if verdict == Verdict::Refuse {
             return verdict;
         }
-        if met.capture {
+        if met.engine.captures() {
             capture::sent(met.state, routed, &met.packet);
         }
         met.count(Metric::WanOutBytes);
@@ -355,7 +353,7 @@ impl Hooks for Engines {
         met.count(Metric::WanInBytes);
         let verdict = met.note(routed, false);
         if verdict == Verdict::Pass {
-            if met.capture {
+            if met.engine.captures() {
                 capture::received(met.state, routed, &met.packet);
             }
             met.count(Metric::LanOutBytes);

@@ -86,8 +86,9 @@ do_capture() {
 	local pid said=''
 	cd /
 	# What it says goes through a pipe, as its AppArmor profile does not know our file. Packets are written as
-	# they come (-U), so that the files can be read while it runs, and by root, as it opens one after the other.
-	exec 8< <(tcpdump -q -n -i "nflog:$CAPTURE_GROUP" -Z root -U -C "$CAPTURE_FILE_MB" -W "$CAPTURE_FILES" \
+	# they come (-U), so that the files can be read while it runs, and by root, as it opens one after the other. What
+	# others say to each other is for root's eyes only.
+	exec 8< <(umask 077 && exec tcpdump -q -n -i "nflog:$CAPTURE_GROUP" -Z root -U -C "$CAPTURE_FILE_MB" -W "$CAPTURE_FILES" \
 		-w "$APPEX_ROOT/log/$CAPTURE_NAME" 2>&1 >/dev/null)
 	pid=$!
 	printf '%s\n' "$pid" >"$CAPTURE_PID_FILE"

@@ -17,8 +17,6 @@ pub struct Scope {
     pub v4: bool,
     /// IPv6 is handled.
     pub v6: bool,
-    /// Accelerated packets are captured.
-    pub capture: bool,
 }
 
 impl Scope {
@@ -29,7 +27,6 @@ impl Scope {
             tcp_only: on(Key::TcpOnly),
             v4: !on(Key::Ipv6Only),
             v6: !on(Key::Ipv4Only),
-            capture: on(Key::PcapEnable),
         }
     }
 

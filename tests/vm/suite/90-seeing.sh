@@ -84,6 +84,7 @@ get 80 bulk
 get 80 bulk
 sleep 1
 same "the ring has two files" "appex.pcap0 appex.pcap1" "$(cd /appex/log && echo *)"
+same "they are for root alone" 600 "$(stat -c %a /appex/log/appex.pcap* | sort -u)"
 # A file ends with the packet that goes beyond its size, which may have been merged to 64 KiB.
 same "none is larger than was said" "" "$(find /appex/log -size +2100k)"
 check "the second can be read, too" sh -c 'tcpdump -nn -r /appex/log/appex.pcap1 2>/dev/null | grep -q "10.8.0.1.80"'
