@@ -93,8 +93,7 @@ pub(super) fn obeyed_by_sockets(key: settings::Key) -> bool {
 pub(super) fn note_unused(directory: &Directory, key: settings::Key, slot: u64) {
     let spec = key.spec();
     let is_shipped = matches!(spec.default, Initial::Scalar(default) if default == slot);
-    // Scripts set the switch `engSysEnable` at each start.
-    if spec.effect == Effect::Active || is_shipped || key == settings::Key::EngSysEnable {
+    if spec.effect == Effect::Active || is_shipped || is_scripts_own(key) {
         return;
     }
     if is_absent(key) {
@@ -102,6 +101,12 @@ pub(super) fn note_unused(directory: &Directory, key: settings::Key, slot: u64) 
     } else {
         directory.note_unused(spec.name);
     }
+}
+
+/// Whether there is nothing to tell: scripts set `engSysEnable` at each start, and obey the other two themselves.
+fn is_scripts_own(key: settings::Key) -> bool {
+    use settings::Key::{EngSysEnable, Gso, Rsc};
+    matches!(key, EngSysEnable | Gso | Rsc)
 }
 
 /// Whether the setting switches something on that only the original has.

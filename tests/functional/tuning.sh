@@ -209,16 +209,17 @@ for name in voipAccEnable wanRateAutoDetect wanBurstBytes wanInBurstBytes voipSk
 	hostFairTcpActSessNum hostFairUdpSessNum lttMaxDelayMS displayLevel wanState; do
 	unused "$name" 1
 done
-for name in rsc gso txCongestObey; do
-	unused "$name" 0 1
-done
+unused txCongestObey 0 1
 unused mpoolMaxCache 7368000 245600000
 for name in udptun pcapFilterSplit p2pPriorities; do
 	unused "$name" "vxlan0 4789" ''
 done
-put engSysEnable 0
 refuse "engSysEnable, which scripts set each time: it says nothing" logged "engSysEnable" put engSysEnable 1
 same "and keeps it" 1 "$(get engSysEnable)"
+for name in gso rsc; do
+	refuse "$name, which the script obeys: it says nothing" logged "$name" put cmd "$name: 0"
+	same "and keeps it" 0 "$(cmd "$name")"
+done
 
 check "the module can be unloaded" unload
 finish

@@ -155,9 +155,9 @@ scalars! {
     SmMinKbps = Cmd "smMinKbps", Kind::OptUint { max: u32::MAX }, EMPTY, Active,
         "lowest rate of the shaper in kbit/s: a lower wanKbps counts as this; empty is unset";
     Rsc = Cmd "rsc", Kind::Bool, 1, Stored,
-        "1 copes with packets merged on receipt (GRO, LRO); always so here";
+        "1 copes with packets merged on receipt (GRO, LRO): always so here; lotServer.sh turns them off with 0";
     Gso = Cmd "gso", Kind::Bool, 1, Stored,
-        "1 copes with segmentation offload; always so here";
+        "1 copes with segmentation offload: always so here; lotServer.sh turns it off with 0";
     TxCongestObey = Cmd "txCongestObey", Kind::Bool, 1, Stored,
         "1 obeys local transmit congestion; always so here: the kernel itself holds back what its queue or card refuses";
     TcpFlags = Cmd "tcpFlags", Kind::Hex { max: u32::MAX }, 0, Active,
