@@ -16,6 +16,7 @@ use kernel::prelude::*;
 mod adoption;
 mod capture;
 mod congestion;
+mod convert;
 mod flows;
 mod hooks;
 mod interfaces;

@@ -20,13 +20,7 @@ pub(crate) fn ack(
 }
 
 #[cold]
-fn tell(
-    socket: &Socket<'_>,
-    sample: &RateSample<'_>,
-    decision: &Control,
-    zeta: &Zeta,
-    mode: u8,
-) {
+fn tell(socket: &Socket<'_>, sample: &RateSample<'_>, decision: &Control, zeta: &Zeta, mode: u8) {
     let info = zeta.info();
     let ppm = u64::from(info.random_loss_q16).saturating_mul(1_000_000) >> 16;
     socket.trace(&Traced {

@@ -30,6 +30,23 @@ group=/quiet
 if sabotaged; then group=/loud; fi
 echo "cgroup=$group off" >/appex/etc/rules
 
+# And one in a container: a network namespace behind address translation.
+ip netns add box
+ip -n box link set lo up
+ip link add box0 type veth peer name eth0 netns box
+addresses "" box0 10.200.0.1/24 fd20::1/64
+addresses box eth0 10.200.0.2/24 fd20::2/64
+ip -n box route add default via 10.200.0.1
+sysctl -qw net.ipv4.ip_forward=1
+nft -f - <<-'NFT'
+	table ip box {
+		chain pre { type nat hook prerouting priority dstnat; tcp dport 83 dnat to 10.200.0.2:83; }
+		chain post { type nat hook postrouting priority srcnat; ip saddr 10.200.0.0/24 masquerade; }
+	}
+NFT
+(exec ip netns exec box python3 -m http.server --directory "$HTTP_ROOT" 83 >/dev/null 2>&1) &
+check "a server in a container" until_true 20 sh -c "ip netns exec box ss -tlnH | grep -q ':83 '"
+
 # A small ring, so that a download turns it over.
 sed -i 's/^CAPTURE_FILES=.*/CAPTURE_FILES=2/; s/^CAPTURE_FILE_MB=.*/CAPTURE_FILE_MB=2/' /appex/bin/lib/capture.sh
 check "start succeeds" lotserver start
@@ -67,6 +84,7 @@ rm -f /appex/log/*
 lotserver start
 if sabotaged; then engine_write pcapEnable 0; fi
 get 81 short
+get 83 short
 client 0 ping -c 2 -i 0.2 -q 10.8.0.1 >/dev/null
 check "a download while packets are captured" http_get 0 4 short
 check "and one over IPv6" http_get 0 6 short
@@ -79,7 +97,10 @@ sum() { awk -v from="$1" '$3 == from { n = $NF + 0; for (i = 4; i <= NF; i++) if
 check "IPv4: what was sent is in it" test "$(sum 10.8.0.1.80)" -ge 30000
 check "IPv6: what was sent is in it" test "$(sum fd80::1.80)" -ge 30000
 check "and acknowledgements" grep -q ' > 10.8.0.1.80: Flags \[\.\].* length 0' /run/captured
-same "and nothing else" "" "$(grep -vE '(10\.8\.0\.1|fd80::1)\.80[ :]' /run/captured | head -n 3)"
+# By its own address, as it is met before the translation of what it sends and after that of what it gets.
+check "a container: what was sent is in it" test "$(sum 10.200.0.2.83)" -ge 30000
+check "and acknowledgements, too" grep -q ' > 10.200.0.2.83: Flags \[\.\].* length 0' /run/captured
+same "and nothing else" "" "$(grep -vE '(10\.8\.0\.1|fd80::1)\.80[ :]|10\.200\.0\.2\.83[ :]' /run/captured | head -n 3)"
 get 80 bulk
 get 80 bulk
 sleep 1
