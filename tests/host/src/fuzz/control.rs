@@ -109,7 +109,11 @@ fn settings(input: &mut Input<'_>) -> Settings {
             0
         },
         // CAST: any number will do.
-        patient_until_ms: if modes & 16 != 0 { input.number() as u16 } else { 0 },
+        patient_until_ms: if modes & 16 != 0 {
+            input.number() as u16
+        } else {
+            0
+        },
         ..Settings::default()
     }
 }
