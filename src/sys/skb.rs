@@ -143,7 +143,7 @@ impl<'a> Packet<'a> {
         unsafe { c::appex_skb_log(self.skb, state, group) }
     }
 
-    /// The socket that sends the packet, if it is a TCP stream socket. Nobody may hold its lock.
+    /// The socket that sends the packet, if it is a TCP stream socket. Its lock may be held by anybody, or nobody.
     pub(in crate::sys) fn unlocked_sender(&self) -> Option<*mut c::sock> {
         // SAFETY: Valid by the type invariant.
         let sk = unsafe { c::appex_skb_full_sk(self.skb) };
