@@ -99,8 +99,8 @@ test_stats_json() {
 	json_is 'd["running"], list(d["total"]["all"]) == list(d["engines"][0]["ipv4"]), "busiest" in d' '[true, true, false]'
 	json_is 'd["total"]["all"]["wan_out_bytes"], d["total"]["events"]["NfBypass"], d["total"]["events"]["SocketsAdopted"]' '[3000000, 3, 9]'
 	json_is 'sorted(d["total"]["events"])' '["NfBypass", "SocketsAdopted"]'
-	# 2,000,000 bytes in about two seconds.
-	json_is '7000000 < d["total"]["all"]["wan_out_bits_per_second"] <= 8000000' true
+	# 2,000,000 bytes in two seconds, or more on a busy machine.
+	json_is '2000 <= d["interval_ms"] < 60000' true
 	json_is 'd["total"]["all"]["wan_out_bits_per_second"] == 2000000 * 8000 // d["interval_ms"]' true
 	APPEX_STATS_INTERVAL=1 run_lot stats flows --json
 	json_is 'sorted((c["remote"], c["reason"], c["rtt_ms"], c["base_rtt_ms"]) for c in d["busiest"])' \

