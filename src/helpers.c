@@ -27,6 +27,7 @@
 #include <net/l3mdev.h>
 #include <net/net_namespace.h>
 #include <net/netfilter/nf_conntrack.h>
+#include <net/netfilter/nf_log.h>
 #include <net/netns/generic.h>
 #include <net/route.h>
 #include <net/sch_generic.h>
@@ -399,6 +400,21 @@ bool appex_skb_send_reply(const struct sk_buff *skb, const void *bytes, u32 len,
 	else
 		ip_local_out(net, NULL, reply);
 	return true;
+}
+
+/*
+ * Gives a copy of a packet to whoever listens to an nflog group, as the statement
+ * "log group" of nft does; no more than a look into a table where nobody does. RCU.
+ */
+void appex_skb_log(const struct sk_buff *skb, const struct nf_hook_state *state, u16 group)
+{
+	const struct nf_loginfo info = {
+		.type = NF_LOG_TYPE_ULOG,
+		.u.ulog.group = group,
+	};
+
+	nf_log_packet(state->net, state->pf, state->hook, skb, state->in, state->out, &info,
+		      "appex");
 }
 
 /*

@@ -53,6 +53,7 @@ bool appex_skb_send_copy(struct sk_buff *skb, bool v6);
 bool appex_sending_copy(void);
 bool appex_skb_is_first_synack(const struct sk_buff *skb);
 bool appex_skb_untranslated(const struct sk_buff *skb, bool v6, u8 *ends, u16 *ports);
+void appex_skb_log(const struct sk_buff *skb, const struct nf_hook_state *state, u16 group);
 bool appex_skb_send_reply(const struct sk_buff *skb, const void *bytes, u32 len, bool v6);
 void appex_skb_hasten_synack(struct sk_buff *skb, u32 ms);
 

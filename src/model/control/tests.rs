@@ -8,6 +8,7 @@ use super::crowd::Crowd;
 use super::history::History;
 use super::loss::LossSplit;
 use super::math::{inflate, mul_div, packets, rate, share, Q16};
+use super::path::Path;
 use super::probe::Schedule;
 use super::recovery::Restraint;
 use super::rounds::{Kind, Round, Rounds};
@@ -298,7 +299,7 @@ fn any_input_gives_a_usable_decision() {
             max_tx: seed % 3 == 0,
             conserv_mode: seed % 2 == 0,
             track_random_loss: seed % 5 != 0,
-            half_cwnd_loss_rate_shift: nasty(&mut state),
+            half_cwnd_loss_rate_shift: nasty(&mut state) as u8,
             max_rate: u64::from(nasty(&mut state)),
             max_cwnd: nasty(&mut state),
             high_conserv: seed % 4 == 0,
@@ -577,4 +578,19 @@ fn those_that_fill_the_buffer_get_back_nothing() {
     assert_ne!(zeta.ignore_queue, 0);
     // And not believed to be of our kind for as long.
     assert!(!zeta.crowd.met(2_000_000));
+}
+
+#[test]
+fn a_queue_is_no_congestion_before_the_round_trip_is_as_long_as_allowed() {
+    let mut path = Path::new(&start());
+    for round in 0..40 {
+        path.rtt.update(round * 10_000, 40_000);
+    }
+    let usual = path.congested();
+    assert_eq!(usual, path.rtt.threshold());
+    path.patient_until_ms = 150;
+    assert_eq!(path.congested(), 110_000);
+    // Patience with less than what is seen anyway changes nothing.
+    path.patient_until_ms = 41;
+    assert_eq!(path.congested(), usual);
 }

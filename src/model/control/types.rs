@@ -134,7 +134,7 @@ pub struct Settings {
     /// Smoothed round trip from which on heavy loss is answered classically, milliseconds.
     pub half_cwnd_min_srtt_ms: u32,
     /// Heavy loss is more than one packet in `1 << shift`.
-    pub half_cwnd_loss_rate_shift: u32,
+    pub half_cwnd_loss_rate_shift: u8,
     /// Window the classic answer does not go below, packets.
     pub half_cwnd_low_limit: u32,
     /// Window below which neither halving nor a timeout that is over goes, packets (`minSsThresh`, first number).
@@ -149,6 +149,8 @@ pub struct Settings {
     pub max_cwnd: u32,
     /// Largest rate of the connection, bytes per second; 0 is no limit.
     pub max_rate: u64,
+    /// Round trip up to which a queue is not taken for congestion, milliseconds (`dbcRttThreshMS`); 0 is none.
+    pub patient_until_ms: u16,
 }
 
 impl Default for Settings {
@@ -171,6 +173,7 @@ impl Default for Settings {
             ultra_boost: 0,
             max_cwnd: 0,
             max_rate: 0,
+            patient_until_ms: 0,
         }
     }
 }

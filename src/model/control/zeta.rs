@@ -120,6 +120,7 @@ impl Zeta {
     pub fn on_ack(&mut self, mut ack: Ack, settings: &Settings) -> Control {
         ack.is_app_limited |= self.path.window.on_ack(&ack);
         let ack = &ack;
+        self.path.patient_until_ms = settings.patient_until_ms;
         let mut seen = self.path.on_ack(ack);
         self.forgive(ack, &mut seen);
         let undone =
@@ -294,7 +295,7 @@ impl Zeta {
     pub(super) fn standing_queue(&self, round: &Round) -> bool {
         self.path
             .least_queue(round)
-            .is_some_and(|queue| queue > self.path.rtt.threshold())
+            .is_some_and(|queue| queue > self.path.congested())
     }
 
     /// Whether maximum-transmit mode is on for this connection now.
@@ -309,7 +310,7 @@ impl Zeta {
     fn classic(&mut self, ack: &Ack, round: &Round, settings: &Settings) {
         let total = round.total();
         let limit = total
-            .checked_shr(settings.half_cwnd_loss_rate_shift)
+            .checked_shr(u32::from(settings.half_cwnd_loss_rate_shift))
             .unwrap_or(0);
         let slow = ack.srtt_us / 1_000 >= settings.half_cwnd_min_srtt_ms;
         if !slow || total < CLASSIC_PACKETS || round.lost <= limit {

@@ -96,7 +96,7 @@ fn settings(input: &mut Input<'_>) -> Settings {
         } else {
             1_000
         },
-        half_cwnd_loss_rate_shift: if modes & 32 != 0 { input.number() } else { 2 },
+        half_cwnd_loss_rate_shift: if modes & 32 != 0 { input.byte() } else { 2 },
         half_cwnd_low_limit: if modes & 32 != 0 { input.number() } else { 10 },
         min_ssthresh: if modes & 64 != 0 { input.number() } else { 0 },
         min_ssthresh_lossy: if modes & 64 != 0 { input.number() } else { 0 },
@@ -105,6 +105,12 @@ fn settings(input: &mut Input<'_>) -> Settings {
         max_cwnd: if modes & 128 != 0 { input.number() } else { 0 },
         max_rate: if modes & 128 != 0 {
             u64::from(input.word())
+        } else {
+            0
+        },
+        // CAST: any number will do.
+        patient_until_ms: if modes & 16 != 0 {
+            input.number() as u16
         } else {
             0
         },
