@@ -14,7 +14,9 @@ use core::pin::Pin;
 use kernel::prelude::*;
 
 mod adoption;
+mod capture;
 mod congestion;
+mod convert;
 mod flows;
 mod hooks;
 mod inbound;
@@ -33,6 +35,7 @@ mod slots;
 mod state;
 mod summary;
 mod sys;
+mod trace;
 mod via;
 
 module! {

@@ -7,16 +7,16 @@
 //! touched: a window that the kernel offers is only ever made smaller, and the kernel takes data beyond it.
 
 use crate::flows::Flow;
-use crate::model::classify::{Packet, TcpFlags, Transport};
+use crate::model::classify::{Packet, TcpFlags, Transport, HEADERS};
 use crate::model::inbound::{Arrival, Handshake, Inbound, Offer, Segment};
 use crate::model::policy;
-use crate::model::settings::InboundOrders;
 use crate::model::stats::Event;
 use crate::state::{Engine, State};
 use crate::sys::bh_lock::BhLock;
 use crate::sys::late::Late;
 use crate::sys::netfilter::Routed;
 use crate::sys::published::ReadSide;
+use crate::sys::skb;
 use crate::sys::tcp::is_short_of_memory;
 use crate::sys::time::now_ns;
 use kernel::sync::atomic::{Atomic, Full, Relaxed};
@@ -39,11 +39,30 @@ pub(crate) struct Control {
 
 /// Where a packet was met, and what is to be done there.
 pub(crate) struct Place<'a> {
-    pub(crate) state: &'a State,
-    pub(crate) number: u32,
-    pub(crate) engine: &'a Engine,
-    pub(crate) interface: u32,
-    pub(crate) packet: &'a Packet,
+    state: &'a State,
+    number: u32,
+    engine: &'a Engine,
+    interface: u32,
+    packet: &'a Packet,
+}
+
+impl<'a> Place<'a> {
+    /// `packet`, of the interface with that index, as engine `number` met it.
+    pub(crate) fn new(
+        state: &'a State,
+        number: u32,
+        engine: &'a Engine,
+        interface: u32,
+        packet: &'a Packet,
+    ) -> Self {
+        Place {
+            state,
+            number,
+            engine,
+            interface,
+            packet,
+        }
+    }
 }
 
 impl Control {
@@ -98,25 +117,20 @@ impl Control {
 }
 
 /// Counts what an interface receives. Context: softirq.
-pub(crate) fn meter(
-    state: &State,
-    interface: u32,
-    orders: &InboundOrders,
-    wire: u64,
-    packets: u32,
-) {
+pub(crate) fn meter(place: &Place<'_>, wire: u64, packets: u32) {
+    let orders = place.engine.inbound();
     if !orders.is_on() {
         return;
     }
     let now = now_us();
-    if let Some(meter) = state.meters.of(interface, now) {
+    if let Some(meter) = place.state.meters.of(place.interface, now) {
         let frames = FRAME.saturating_mul(u64::from(packets));
         meter.count(wire.saturating_add(frames), now, orders.limit);
     }
 }
 
 /// Looks at a packet that came in. Context: softirq, RCU.
-pub(crate) fn arrived(place: &Place<'_>, guard: &impl ReadSide, bytes: &[u8], packets: u32) {
+pub(crate) fn arrived(place: &Place<'_>, raw: &skb::Packet<'_>) {
     let packet = place.packet;
     let Transport::Tcp { seq, flags, .. } = packet.transport else {
         return;
@@ -126,7 +140,7 @@ pub(crate) fn arrived(place: &Place<'_>, guard: &impl ReadSide, bytes: &[u8], pa
     if !is_syn && (!is_on || packet.payload == 0) {
         return;
     }
-    let Some((flow, segment)) = find(place, guard, bytes) else {
+    let Some((flow, segment)) = find(place, raw, raw.linear(HEADERS)) else {
         return;
     };
     if is_syn {
@@ -141,7 +155,7 @@ pub(crate) fn arrived(place: &Place<'_>, guard: &impl ReadSide, bytes: &[u8], pa
         now_us: now_us(),
         end: seq.wrapping_add(packet.payload),
         payload: packet.payload,
-        packets,
+        packets: raw.segments(),
         echo: segment.times.map(|(_, echo)| echo),
         all: meter.map_or(0, |meter| meter.all()),
     };
@@ -154,9 +168,21 @@ pub(crate) fn arrived(place: &Place<'_>, guard: &impl ReadSide, bytes: &[u8], pa
     }
 }
 
-/// Looks at a packet that leaves; `Some` with what to write as its window, and where the TCP header begins.
-/// Context: softirq or process, RCU.
+/// Looks at a packet that leaves, and writes its window if that is to be smaller. Context: softirq or process, RCU.
 pub(crate) fn leaves(
+    place: &Place<'_>,
+    guard: &impl ReadSide,
+    routed: &mut Routed<'_>,
+    is_onlink: impl FnOnce() -> bool,
+) {
+    let bytes = routed.packet().linear(HEADERS);
+    if let Some(rewrite) = judge(place, guard, bytes, is_onlink) {
+        rewrite.write(place, routed);
+    }
+}
+
+/// What to write as the window of a packet that leaves, if not what is there.
+fn judge(
     place: &Place<'_>,
     guard: &impl ReadSide,
     bytes: &[u8],
@@ -220,25 +246,28 @@ pub(crate) fn leaves(
 }
 
 /// A window to be written.
-pub(crate) struct Rewrite {
+struct Rewrite {
+    /// Where the TCP header begins, bytes from the network header.
     offset: u32,
     window: u16,
     ack: u32,
+    /// The window as it is, and by how much it is shifted.
     field: u16,
     shift: u8,
 }
 
-/// Writes the window of a packet. Context: as [`leaves`], which has asked for it.
-pub(crate) fn rewrite(place: &Place<'_>, routed: &mut Routed<'_>, rewrite: &Rewrite) {
-    if routed.set_window(rewrite.offset, rewrite.window) {
-        place.state.count(place.number, Event::LoweredWindows);
-        return;
-    }
-    // It goes out as it was: that is what the sender was offered now.
-    let (key, _) = place.packet.flow();
-    let flow = place.state.flows.find(routed.packet(), key.words());
-    if let Some(flow) = flow.and_then(|flow| flow.inbound.flow.get()) {
-        flow.with(|inbound| inbound.passed(rewrite.ack, rewrite.field, rewrite.shift));
+impl Rewrite {
+    fn write(&self, place: &Place<'_>, routed: &mut Routed<'_>) {
+        if routed.set_window(self.offset, self.window) {
+            place.state.count(place.number, Event::LoweredWindows);
+            return;
+        }
+        // It goes out as it was: that is what the sender was offered now.
+        let (key, _) = place.packet.flow();
+        let flow = place.state.flows.find(routed.packet(), key.words());
+        if let Some(flow) = flow.and_then(|flow| flow.inbound.flow.get()) {
+            flow.with(|inbound| inbound.passed(self.ack, self.field, self.shift));
+        }
     }
 }
 

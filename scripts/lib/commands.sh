@@ -6,7 +6,7 @@
 
 usage() {
 	cat <<-EOT
-		Usage: $0 {start | stop | reload | restart | try | confirm | check | status | stats | uninstall}
+		Usage: $0 {start | stop | reload | restart | try | confirm | check | status | stats | flows | rules | metrics | uninstall}
 
 		  start             load the accelerator with the settings of $CONFIG_FILE
 		  stop              unload it; open connections go on
@@ -17,12 +17,16 @@ usage() {
 		  confirm           keep what "try" started
 		  check [FILE]      check a configuration and say what means something else
 		                    than with LotServer; touches nothing
-		  status (st)       show whether it runs, its sessions and its settings
+		  status (st)       show whether it runs, its sessions and its settings, and why
+		                    connections are not accelerated
 		  stats [all] [N]   show sessions and rates every 5 seconds, N times;
 		        [flows]     "all" adds the LAN side and retransmissions, "flows"
 		                    the busiest connections, which a terminal always gets
+		  flows             list all connections, and why each is accelerated or not
 		  rules             list the rules and how many connections each has met;
 		   [add|del RULE]   change them, now and for later starts
+		  metrics [FILE]    write counters for Prometheus, FILE in one piece
+		  --json            behind status, stats, flows and rules: JSON instead
 		  uninstall         stop and remove everything the installation put in
 		    (uninst) [-f]   place; -f also without the installation's record
 		  -h, --help        this text
@@ -58,20 +62,25 @@ main() {
 		lock 600
 		do_try_ends "${2-}"
 		;;
+	# What the capture runs in, launched by start and reload.
+	capture-runs)
+		require_root
+		do_capture
+		;;
 	uninstall | uninst)
 		require_root
 		lock
 		do_uninstall "${2-}"
 		;;
 	status | st)
-		do_status
-		try_note
-		conflicts_note
+		do_status "${@:2}"
 		;;
 	check) do_check "${2-}" ;;
 	stats) do_stats "${@:2}" ;;
+	flows) do_flows "${@:2}" ;;
+	metrics) do_metrics "${@:2}" ;;
 	rules)
-		(($# == 1)) || {
+		[[ -z ${2-} || ${2-} == --json ]] || {
 			require_root
 			lock
 		}
@@ -118,6 +127,7 @@ start_configured() {
 	# A shaper obeys settings that are there by now.
 	shape_apply "${MATCHING[@]}"
 	ROLLBACK=
+	capture_apply
 	short_rtt_note
 	absent_note
 	say ''
@@ -236,6 +246,7 @@ do_stop() {
 stop_running() {
 	local status=0
 	trap '' HUP INT QUIT ABRT TERM
+	capture_stop
 	module_unload || status=1
 	ppp_remove
 	leftovers_restore || status=1
@@ -296,6 +307,7 @@ do_reload() {
 	# Last, what the new configuration no longer wants changed.
 	local status=0
 	shape_apply "${devices[@]}"
+	capture_apply
 	interfaces_with_lower "${devices[@]}"
 	offload_restore keep_wanted || status=1
 	[[ ${CONFIG[shrinkOSWmem]} != '0 0' ]] || wmem_restore || status=1
@@ -335,59 +347,4 @@ reload_undo() {
 	done
 	offload_restore keep_old || :
 	warn "Reload failed: $PRODUCT goes on with its former settings"
-}
-
-# do_uninstall [-f]: stops, then removes what the installation recorded.
-do_uninstall() {
-	local force='' path
-	local -a files=()
-	case ${1-} in
-	'') ;;
-	-f) force=1 ;;
-	*)
-		usage
-		exit 1
-		;;
-	esac
-	if [[ ! -f $MANIFEST_FILE && -z $force ]]; then
-		die "No record of an installation ($MANIFEST_FILE): remove the package it came with, or use \"uninstall -f\""
-	fi
-	stop_running || [[ -n $force ]] || exit 1
-	if [[ -f $MANIFEST_FILE ]]; then
-		mapfile -t files <"$MANIFEST_FILE"
-	else
-		files=("$APPEX_ROOT/bin/lotServer.sh" "$APPEX_ROOT"/bin/lib/*.sh "$APPEX_ROOT/bin/lib/" "$APPEX_ROOT/bin/" "$APPEX_ROOT/etc/" "$APPEX_ROOT/log/" "$APPEX_ROOT/")
-	fi
-	try_forget
-	uninstall_files "${files[@]}"
-	rm -f -- "$LOCK_FILE"
-	say 'Uninstallation done!'
-}
-
-# uninstall_files PATH...: files of the installation, then the files of use, then
-# the directories (written with a final slash) that are empty by then.
-uninstall_files() {
-	local path release
-	local -a dirs=() releases=()
-	for path in "$@"; do
-		case $path in
-		*/) dirs+=("$path") ;;
-		/*)
-			if [[ $path == */lib/modules/*/appex.ko* ]]; then
-				release=${path#*/lib/modules/} release=${release%%/*}
-				has_word "$release" "${releases[@]}" || releases+=("$release")
-			fi
-			rm -f -- "$path"
-			;;
-		esac
-	done
-	rm -rf -- "$CONFIG_FILE" "$RULES_FILE" "$OFFLOAD_FILE" "$QDISC_FILE" "$RUNCONFIG_FILE" "$MANIFEST_FILE" \
-		"$APPEX_ROOT/bin/afterLoad" "$APPEX_ROOT"/log/*
-	for path in "${dirs[@]}"; do
-		rmdir -- "$path" 2>/dev/null || [[ ! -d $path ]] || warn "[warn] $path is not empty and stays"
-	done
-	# The module may have been installed for several kernels.
-	for release in "${releases[@]}"; do
-		depmod -a "$release" 2>/dev/null || :
-	done
 }

@@ -134,14 +134,32 @@ impl<'a> Packet<'a> {
     }
 
     /// Writes the window of the TCP header that begins `offset` bytes from the network header, and mends the checksum. False if
-    /// there is no memory for a copy of bytes that are shared.
+    /// there is no memory for a copy of bytes that are shared. A wrong offset spoils the packet, but nothing beside it.
+    pub(in crate::sys) fn set_window(&mut self, offset: u32, window: u16) -> bool {
+        // SAFETY: Valid by the type invariant; nobody looks at its bytes, which would borrow it. The callee checks the
+        // length and makes a copy of what others share.
+        unsafe { c::appex_skb_set_window(self.skb, offset, window) }
+    }
+
+    /// Gives a copy to the listeners of an nflog group.
     ///
     /// # Safety
     ///
-    /// A TCP header must begin there, and what was borrowed of the packet's bytes must not be used any more.
-    pub(in crate::sys) unsafe fn set_window(&self, offset: u32, window: u16) -> bool {
-        // SAFETY: Valid by the type invariant; the callee checks the length and makes a copy of what others share.
-        unsafe { c::appex_skb_set_window(self.skb, offset, window) }
+    /// `state` must be that of the hook in which the packet is met.
+    pub(in crate::sys) unsafe fn log(&self, state: *const c::nf_hook_state, group: u16) {
+        // SAFETY: Valid by the type invariant, in an RCU read side; the rest the caller promises.
+        unsafe { c::appex_skb_log(self.skb, state, group) }
+    }
+
+    /// The socket that sends the packet, if it is a TCP stream socket. Its lock may be held by anybody, or nobody.
+    pub(in crate::sys) fn unlocked_sender(&self) -> Option<*mut c::sock> {
+        // SAFETY: Valid by the type invariant.
+        let sk = unsafe { c::appex_skb_full_sk(self.skb) };
+        if sk.is_null() {
+            return None;
+        }
+        // SAFETY: A full socket, kept by the packet's reference.
+        unsafe { c::appex_sk_is_tcp_stream(sk) }.then_some(sk)
     }
 
     /// Has a SYN-ACK repeated after `ms` if no answer comes, instead of a

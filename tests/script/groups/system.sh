@@ -8,15 +8,16 @@
 # breaks: test_socket_memory_of_another_boot | lib/system.sh | s/^\t\[\[ $boot == .*/\t:/
 # breaks: test_socket_memory_in_halves | lib/system.sh | s/\[\[ $shrink != \*1 \]\] ||/:;/
 # breaks: test_ppp_links | lib/system.sh | s/\[\[ ! -L $link || .*/:/
+# breaks: test_ppp_links_elsewhere | lib/system.sh | s/^.*PPP_TARGETS\[0\]=.*$/\t:/
 # breaks: test_ppp_hooks | lib/system.sh | s/put "$dir\/wanIf" "$sign$name"/put "$dir\/wanIf" "$name"/
 # breaks: test_ppp_hook_waits_for_a_running_command | lib/system.sh | s/^\tlock 30$/\tlock/
 # breaks: test_reload_keeps_ppp_links | lib/commands.sh | s/if \[\[ ${CONFIG\[accppp\]} == 1 \]\]; then/if false; then/
-# breaks: test_uninstall | lib/commands.sh | s/mapfile -t files <"$MANIFEST_FILE"/files=()/
-# breaks: test_uninstall_for_several_kernels | lib/commands.sh | s/releases+=("$release")/releases=("$release")/
+# breaks: test_uninstall | lib/uninstall.sh | s/mapfile -t files <"$MANIFEST_FILE"/files=()/
+# breaks: test_uninstall_for_several_kernels | lib/uninstall.sh | s/releases+=("$release")/releases=("$release")/
 # breaks: test_install_options | install-local.sh | s/^-\*) die.*//
 # breaks: test_install_options | install-local.sh | s/^-h | --help)/-h)/
-# breaks: test_uninstall_leaves_the_rest | lib/commands.sh | s/rmdir -- "$path" 2>\/dev\/null/rm -rf -- "$path"/
-# breaks: test_uninstall_without_a_record | lib/commands.sh | s/if \[\[ ! -f $MANIFEST_FILE .*; then/if false; then/
+# breaks: test_uninstall_leaves_the_rest | lib/uninstall.sh | s/rmdir -- "$path" 2>\/dev\/null/rm -rf -- "$path"/
+# breaks: test_uninstall_without_a_record | lib/uninstall.sh | s/if \[\[ ! -f $MANIFEST_FILE .*; then/if false; then/
 # breaks: test_install_lifts_a_limit_that_had_no_effect | install-local.sh | s/rate=.^wankbps=/&no/
 # breaks: test_install_lifts_an_inbound_limit_that_had_no_effect | install-local.sh | s/before_inbound=1/:/
 # breaks: test_install_keeps_a_limit_that_was_meant | install-local.sh | s/ \&\& { \[\[ -n $before_shaper \]\] ||$/ \&\& { true ||/
@@ -102,6 +103,25 @@ test_ppp_links() {
 	absent "$T/ppp/ip-down.d/pppdown"
 	absent "$T/ppp/ip-down.local"
 	is "$(<"$T/ppp/ip-up.local")" mine
+}
+
+test_ppp_links_elsewhere() {
+	mkdir -p "$T"/ppp/{ip-up.d,ip-down.d} "$T"/other/{up,down}
+	config accif=eth0 engineNum=1 accppp=1 "pppup=$T/other/up/pppup" "pppdown=$T/other/down/pppdown"
+	ok_lot start
+	absent "$T/ppp/ip-up.d/pppup"
+	absent "$T/ppp/ip-down.d/pppdown"
+	"$T/other/up/pppup" ppp3
+	is "$(in_engine wanIf)" 'eth0 ppp3'
+	"$T/other/down/pppdown" ppp3
+	is "$(in_engine wanIf)" eth0
+	ok_lot reload
+	exists "$T/other/up/pppup"
+	config accif=eth0 engineNum=1 "pppup=$T/other/up/pppup" "pppdown=$T/other/down/pppdown"
+	ok_lot reload
+	absent "$T/other/up/pppup"
+	absent "$T/other/down/pppdown"
+	ok_lot stop
 }
 
 test_ppp_hooks() {
