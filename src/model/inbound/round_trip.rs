@@ -96,7 +96,8 @@ impl Probes {
     }
 
     fn drop_first(&mut self) {
-        self.first = self.first.wrapping_add(1) % (PROBES as u8);
+        // CAST: less than PROBES.
+        self.first = self.place(1) as u8;
         self.count = self.count.saturating_sub(1);
     }
 }

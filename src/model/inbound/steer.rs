@@ -60,6 +60,9 @@ const LEAST_PACKETS: u32 = 4;
 /// Least queue that counts, microseconds: time stamps mostly have a resolution of a millisecond.
 const RESOLUTION_US: u32 = 1_000;
 
+/// Least queue that may be somebody else's, microseconds.
+const FOREIGN_LEAST_US: u32 = 4_000;
+
 /// What a flow is doing.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Mode {
@@ -295,7 +298,7 @@ impl Steer {
         let queue = above.saturating_sub(self.slack_us);
         // What came in as long as a packet took: less than the window if the sender does not use it.
         let used = part(round.bytes, round.rtt_us, round.took_us);
-        let is_used = used >= self.window / 8 * 7;
+        let is_used = used >= self.window.saturating_sub(self.window / 8);
         // While more is in flight than the window, for what was offered is offered, the queue is not the window's.
         let drains = used
             > self
@@ -314,7 +317,8 @@ impl Steer {
                 return;
             }
         }
-        let is_foreign = queue > (self.base_us / 8 * 3).saturating_add(4 * RESOLUTION_US);
+        let is_foreign =
+            queue > (self.base_us.saturating_mul(3) / 8).saturating_add(FOREIGN_LEAST_US);
         self.foreign = match is_foreign {
             true if drains => 0,
             true => self.foreign.saturating_add(1),
@@ -357,10 +361,11 @@ impl Steer {
 
     fn give_up(&mut self, now_us: u64) {
         // By the clock, so that all who have given up because of each other begin again together.
-        let step = 1u16 << self.failures.min(RETRIES);
-        let next = (period(now_us, RETRY_SHIFT) / step)
+        let shift = u32::from(self.failures.min(RETRIES));
+        let next = period(now_us, RETRY_SHIFT)
+            .wrapping_shr(shift)
             .wrapping_add(1)
-            .wrapping_mul(step);
+            .wrapping_shl(shift);
         self.failures = self.failures.saturating_add(1).min(RETRIES);
         self.foreign = 0;
         self.mode = Mode::Yielding(next);

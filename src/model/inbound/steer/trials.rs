@@ -45,7 +45,7 @@ impl Steer {
     pub(super) fn begin_look(&mut self, mss: u32) {
         // As if all of the round trip were a queue of ours: it is to be seen what of it is not.
         let empty = part(u64::from(self.flight), self.base_us, self.before_us);
-        let shallow = empty / 16 * 15;
+        let shallow = empty.saturating_sub(empty / 16);
         // Who began when others had made a queue takes it for part of the path, and only all together can empty it.
         let is_alone = self.steered.others() < self.steered.own / 4;
         let is_deep = !is_alone || self.looked % RAISE_PERIODS == DEEP_PERIOD;
