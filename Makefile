@@ -22,7 +22,7 @@ endif
 kbuild-args += $(if $(RUSTC),RUSTC=$(RUSTC)) $(if $(CLIPPY),CLIPPY=1) $(if $(APPEX_WERROR),APPEX_WERROR=1) \
 	$(if $(APPEX_SELFTEST),APPEX_SELFTEST=y)
 
-.PHONY: all modules clean help available install uninstall check lab test test-unit demo bench bench-quick bench-inbound bench-cost deb test-install test-kernels fuzz stress
+.PHONY: all modules clean help available install uninstall check lab test test-unit demo bench bench-quick bench-inbound bench-cost deb test-install test-kernels fuzz stress miri
 
 all: modules
 
@@ -73,6 +73,10 @@ fuzz:
 stress:
 	tests/run stress
 
+# Needs rustup's nightly toolchain with Miri.
+miri:
+	cd tests/host && MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test --lib
+
 demo:
 	tests/demo/demo
 
@@ -99,6 +103,7 @@ help:
 	@echo '  make test-install        install, boot, upgrade the kernel, purge: on a clean Debian with'
 	@echo '                           systemd in a virtual machine; about 15 minutes'
 	@echo '  make fuzz                fuzzes the pure code by coverage, ten minutes (SECONDS_EACH=);'
+	@echo '  make miri                the unit tests under Miri; needs a nightly toolchain that has it'
 	@echo '  make stress              a million broken packets, a thousand unloads under traffic, fuzzing;'
 	@echo '                           half an hour'
 	@echo '  make test-kernels        builds and boots every kernel with Rust in Debian'\''s archive;'
