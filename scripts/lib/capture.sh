@@ -41,7 +41,10 @@ capture_apply() {
 		warn '[warn] pcapEnable="1": "tcpdump" not found, please install it; nothing is captured'
 		return 0
 	fi
-	mkdir -p -- "$APPEX_ROOT/log"
+	if ! mkdir -p -- "$APPEX_ROOT/log" 2>/dev/null; then
+		warn "[warn] pcapEnable=\"1\": there is no directory $APPEX_ROOT/log, and none can be made; nothing is captured"
+		return 0
+	fi
 	if ! capture_room; then
 		warn "[warn] pcapEnable=\"1\": less than $CAPTURE_FREE_MB MB are left where $APPEX_ROOT/log is; nothing is captured"
 		return 0
@@ -91,6 +94,8 @@ do_capture() {
 	exec 8< <(umask 077 && exec tcpdump -q -n -i "nflog:$CAPTURE_GROUP" -Z root -U -C "$CAPTURE_FILE_MB" -W "$CAPTURE_FILES" \
 		-w "$APPEX_ROOT/log/$CAPTURE_NAME" 2>&1 >/dev/null)
 	pid=$!
+	# Without us nobody looks at the disk.
+	trap 'kill -TERM "$pid" 2>/dev/null || :' EXIT
 	printf '%s\n' "$pid" >"$CAPTURE_PID_FILE"
 	while kill -0 "$pid" 2>/dev/null; do
 		if ! capture_room; then

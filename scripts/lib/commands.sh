@@ -231,7 +231,11 @@ list_holds() {
 do_stop() {
 	if engine_running; then
 		stop_running || exit 1
-	elif leftovers; then
+	elif
+		# Somebody else has unloaded the module.
+		capture_stop
+		leftovers
+	then
 		# A start that was killed before it loaded the module.
 		leftovers_restore || exit 1
 	else

@@ -25,6 +25,7 @@ METRICS_OF_EVENTS=(
 	'OverLimitPassed appex_over_limit_passed_packets_total Packets of flows beyond the session limit that passed untouched.'
 	'OverLimitRefused appex_over_limit_refused_connections_total Connections beyond the session limit that were refused.'
 	'CopiedPackets appex_copied_packets_total Packets sent twice because the path is known to lose.'
+	'LoweredWindows appex_lowered_window_packets_total Packets whose window was written smaller to slow an inbound transfer down.'
 	'QueueDrops appex_queue_dropped_packets_total Packets dropped by the shaper.'
 	'QueueMarks appex_queue_marked_packets_total Packets marked by the shaper (ECN).'
 	'UnclassifiedPackets appex_unclassified_packets_total Packets whose headers were not understood and that passed untouched.'
@@ -44,12 +45,13 @@ do_metrics() {
 	fi
 	[[ -d $(dirname -- "$1") ]] || die "metrics: there is no directory $(dirname -- "$1")"
 	# In the same directory, or the rename would not be one. The collector takes *.prom only.
-	local new=$1.new.$$
-	if metrics >"$new" && chmod 644 "$new" && mv -f -- "$new" "$1"; then
-		return 0
-	fi
-	rm -f -- "$new"
-	die "metrics: cannot write $1"
+	local new text
+	text=$(metrics)
+	new=$(mktemp -- "$1.XXXXXX" 2>/dev/null) || die "metrics: cannot write to $(dirname -- "$1")"
+	# shellcheck disable=SC2064 # the name is known now
+	trap "rm -f -- ${new@Q}" EXIT
+	# mktemp's name is not to be guessed, so that nobody can have put a link there.
+	printf '%s\n' "$text" >"$new" && chmod 644 "$new" && mv -fT -- "$new" "$1" || die "metrics: cannot write $1"
 }
 
 # metric NAME TYPE MEANING: the head of a metric.
@@ -151,20 +153,22 @@ metrics_of_interfaces() {
 		file_read "$APPEX_SYSFS/$name/carrier" || :
 		up=0
 		[[ $GOT != 1 ]] || up=1
-		printf 'appex_interface_up{interface="%s"} %d\n' "$name" "$up"
+		label_value "$name"
+		printf 'appex_interface_up{interface=%s} %d\n' "$LABEL" "$up"
 	done
 }
 
-# Only root may read the rest; without it there is less to see, not nothing.
+# Only root may read the rest; without it there is less to see, not nothing. Rules go by their places: what networks and
+# control groups are in them is in a file for root only, and metrics are published.
 metrics_of_rules() {
-	local line
+	local line number=0
 	local -a lines=()
 	{ mapfile -t lines <"$APPEX_PROC/rules"; } 2>/dev/null || return 0
 	((${#lines[@]} > 0)) || return 0
 	metric appex_rule_hits_total counter 'Connections that a rule has decided about since it was added.'
 	for line in "${lines[@]}"; do
-		label_value "${line%% #*}"
-		printf 'appex_rule_hits_total{rule=%s} %s\n' "$LABEL" "${line##*hits=}"
+		number=$((number + 1))
+		printf 'appex_rule_hits_total{rule="%d"} %s\n' "$number" "${line##*hits=}"
 	done
 }
 

@@ -15,9 +15,10 @@ pub const SETS: usize = 1024;
 /// Entries of a set.
 pub const WAYS: usize = 4;
 
-/// Sets that the subnets of one IPv6 site (/48) share: it is given away as a whole and has 65,536 of them, with which its owner
-/// could push out what is known of all others. An owner of IPv4 has 256 subnets in a /16, which is no harm.
-const SITE_SETS: usize = 16;
+/// Sets that the subnets of one IPv6 site (/48) share, a sixteenth of the table: who has one has 65,536 subnets, with which he
+/// could push out what is known of all others. Not fewer sets, as some carriers have all their customers in one /48. An owner of
+/// IPv4 has 256 subnets in a /16, which is no harm.
+const SITE_SETS: usize = 64;
 
 /// Minutes after which capacity and round trip are no longer believed: congestion comes and goes in minutes.
 const RATE_MINUTES: u16 = 10;
