@@ -6,7 +6,7 @@
 
 usage() {
 	cat <<-EOT
-		Usage: $0 {start | stop | reload | restart | try | confirm | check | status | stats | uninstall}
+		Usage: $0 {start | stop | reload | restart | boot | try | confirm | check | status | stats | uninstall}
 
 		  start             load the accelerator with the settings of $CONFIG_FILE
 		  stop              unload it; open connections go on
@@ -15,6 +15,8 @@ usage() {
 		  try [SECONDS]     start, and stop again after 60 seconds (or SECONDS) unless
 		                    confirmed: for a machine that only the network reaches
 		  confirm           keep what "try" started
+		  boot              what the service runs: as reload, but refuses after two
+		                    crashes in a row within ten minutes of a start
 		  check [FILE]      check a configuration and say what means something else
 		                    than with LotServer; touches nothing
 		  status (st)       show whether it runs, its sessions and its settings
@@ -42,7 +44,7 @@ main() {
 		;;
 	esac
 	case ${1-} in
-	start | stop | reload | restart | confirm)
+	start | stop | reload | restart | confirm | boot)
 		require_root
 		lock
 		"do_$1"
@@ -58,6 +60,12 @@ main() {
 		lock 600
 		do_try_ends "${2-}"
 		;;
+	# So does what start has armed.
+	lasted)
+		require_root
+		lock 600
+		do_lasted "${2-}"
+		;;
 	uninstall | uninst)
 		require_root
 		lock
@@ -66,6 +74,7 @@ main() {
 	status | st)
 		do_status
 		try_note
+		guard_status
 		conflicts_note
 		;;
 	check) do_check "${2-}" ;;
@@ -106,6 +115,7 @@ start_configured() {
 	engine_count
 	wan_list
 	ROLLBACK=${1:-start_undo}
+	guard_begin
 	offload_apply "${MATCHING[@]}" || exit 1
 	wmem_shrink || exit 1
 	module_load || exit 1
@@ -118,6 +128,7 @@ start_configured() {
 	# A shaper obeys settings that are there by now.
 	shape_apply "${MATCHING[@]}"
 	ROLLBACK=
+	guard_watch
 	short_rtt_note
 	absent_note
 	say ''
@@ -130,6 +141,7 @@ start_undo() {
 	offload_restore keep_none || :
 	wmem_restore || :
 	ppp_remove
+	guard_undo
 }
 
 # absent_note: says of each two-sided feature that is on that there is none here.
@@ -224,6 +236,7 @@ do_stop() {
 	elif leftovers; then
 		# A start that was killed before it loaded the module.
 		leftovers_restore || exit 1
+		guard_forget
 	else
 		warn "$PRODUCT is not running!"
 		exit 1
@@ -239,6 +252,7 @@ stop_running() {
 	module_unload || status=1
 	ppp_remove
 	leftovers_restore || status=1
+	((status != 0)) || guard_forget
 	return "$status"
 }
 
@@ -335,59 +349,4 @@ reload_undo() {
 	done
 	offload_restore keep_old || :
 	warn "Reload failed: $PRODUCT goes on with its former settings"
-}
-
-# do_uninstall [-f]: stops, then removes what the installation recorded.
-do_uninstall() {
-	local force='' path
-	local -a files=()
-	case ${1-} in
-	'') ;;
-	-f) force=1 ;;
-	*)
-		usage
-		exit 1
-		;;
-	esac
-	if [[ ! -f $MANIFEST_FILE && -z $force ]]; then
-		die "No record of an installation ($MANIFEST_FILE): remove the package it came with, or use \"uninstall -f\""
-	fi
-	stop_running || [[ -n $force ]] || exit 1
-	if [[ -f $MANIFEST_FILE ]]; then
-		mapfile -t files <"$MANIFEST_FILE"
-	else
-		files=("$APPEX_ROOT/bin/lotServer.sh" "$APPEX_ROOT"/bin/lib/*.sh "$APPEX_ROOT/bin/lib/" "$APPEX_ROOT/bin/" "$APPEX_ROOT/etc/" "$APPEX_ROOT/log/" "$APPEX_ROOT/")
-	fi
-	try_forget
-	uninstall_files "${files[@]}"
-	rm -f -- "$LOCK_FILE"
-	say 'Uninstallation done!'
-}
-
-# uninstall_files PATH...: files of the installation, then the files of use, then
-# the directories (written with a final slash) that are empty by then.
-uninstall_files() {
-	local path release
-	local -a dirs=() releases=()
-	for path in "$@"; do
-		case $path in
-		*/) dirs+=("$path") ;;
-		/*)
-			if [[ $path == */lib/modules/*/appex.ko* ]]; then
-				release=${path#*/lib/modules/} release=${release%%/*}
-				has_word "$release" "${releases[@]}" || releases+=("$release")
-			fi
-			rm -f -- "$path"
-			;;
-		esac
-	done
-	rm -rf -- "$CONFIG_FILE" "$RULES_FILE" "$OFFLOAD_FILE" "$QDISC_FILE" "$RUNCONFIG_FILE" "$MANIFEST_FILE" \
-		"$APPEX_ROOT/bin/afterLoad" "$APPEX_ROOT"/log/*
-	for path in "${dirs[@]}"; do
-		rmdir -- "$path" 2>/dev/null || [[ ! -d $path ]] || warn "[warn] $path is not empty and stays"
-	done
-	# The module may have been installed for several kernels.
-	for release in "${releases[@]}"; do
-		depmod -a "$release" 2>/dev/null || :
-	done
 }
