@@ -19,6 +19,12 @@ endif
 ifneq ($(shell grep -sx 'CONFIG_CC_IS_CLANG=y' $(KDIR)/.config),)
 kbuild-args += LLVM=1
 endif
+# Another architecture than this machine's: with Debian's cross compilers.
+ifneq ($(shell grep -sx 'CONFIG_ARM64=y' $(KDIR)/.config),)
+ifneq ($(shell uname -m),aarch64)
+kbuild-args += ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu-
+endif
+endif
 kbuild-args += $(if $(RUSTC),RUSTC=$(RUSTC)) $(if $(CLIPPY),CLIPPY=1) $(if $(APPEX_WERROR),APPEX_WERROR=1) \
 	$(if $(APPEX_SELFTEST),APPEX_SELFTEST=y)
 
