@@ -58,15 +58,9 @@ if [ -n "$into" ]; then
 fi
 [ -w "$target" ] || die "$target is not writable: run as root, or use --into DIR"
 
-# The compiler must be the kernel's; a newer one first in PATH (rustup) is common, so look behind it.
+# The compiler must be the kernel's; a newer one first in PATH (rustup) is common.
 wanted=$(config CONFIG_RUSTC_VERSION_TEXT)
-if [ -z "${RUSTC-}" ]; then
-	for RUSTC in $(type -ap rustc) /usr/bin/rustc; do
-		[ ! -x "$RUSTC" ] || [ "$("$RUSTC" --version 2>/dev/null)" != "$wanted" ] || break
-		RUSTC=
-	done
-	[ -n "$RUSTC" ] || RUSTC=rustc
-fi
+RUSTC=${RUSTC:-$("$here/kernel-rustc.sh" "$headers")}
 export RUSTC
 
 package_version=$(dpkg-query -W -f '${Version}' "linux-headers-$release" 2>/dev/null || true)
@@ -92,10 +86,9 @@ fi
 
 # A kernel of another architecture than this machine's is built for with Debian's cross compilers.
 cross=()
-machine=$(uname -m)
-if [ "$(config CONFIG_ARM64)" = y ] && [ "$machine" != aarch64 ]; then
+if [ "$(config CONFIG_ARM64)" = y ] && [ "$HOSTTYPE" != aarch64 ]; then
 	cross=(ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu-)
-elif [ "$(config CONFIG_X86_64)" = y ] && [ "$machine" != x86_64 ]; then
+elif [ "$(config CONFIG_X86_64)" = y ] && [ "$HOSTTYPE" != x86_64 ]; then
 	cross=(ARCH=x86_64 CROSS_COMPILE=x86_64-linux-gnu-)
 fi
 
