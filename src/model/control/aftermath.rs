@@ -8,7 +8,7 @@
 
 use super::loss::LossSplit;
 use super::path::Observation;
-use super::phase::{Phase, REGROWTH_GAIN_Q8};
+use super::phase::Phase;
 use super::types::Ack;
 use super::zeta::Zeta;
 
@@ -96,11 +96,7 @@ impl Zeta {
                 self.path.loss.add_burst(lost, total);
                 self.path.capacity.reset(aftermath.capacity);
                 self.phase = aftermath.phase;
-                if let Phase::Startup {
-                    gain_q8: REGROWTH_GAIN_Q8,
-                    ..
-                } = self.phase
-                {
+                if self.phase.is_regrowth() {
                     self.schedule.harmless();
                 }
                 // The running round has part of the burst, and was sent at another rate.

@@ -3,7 +3,7 @@
 //! Window and pacing rate of a phase.
 
 use super::math::{gain, mul_div, packets, rate, Q8};
-use super::phase::{Phase, STARTUP_GAIN_Q8};
+use super::phase::Phase;
 use super::types::{Ack, Control, Settings};
 use super::zeta::{Zeta, MIN_CWND};
 
@@ -49,14 +49,7 @@ impl Zeta {
         };
 
         // The first round trips of a connection whose packets have met no queue: triple instead of double.
-        let fast = matches!(
-            self.phase,
-            Phase::Startup {
-                gain_q8: STARTUP_GAIN_Q8,
-                ..
-            }
-        ) && self.cwnd < FAST_CWND
-            && !self.path.rtt.is_loaded();
+        let fast = self.phase.is_start() && self.cwnd < FAST_CWND && !self.path.rtt.is_loaded();
         let (steps, gain_q8) = if fast {
             (2, FAST_GAIN_Q8)
         } else {
@@ -66,7 +59,7 @@ impl Zeta {
         let resolved = ack.acked_sacked.saturating_add(ack.losses);
         let grown = self.cwnd.saturating_add(resolved.saturating_mul(steps));
         self.cwnd = match self.phase {
-            Phase::Startup { .. } => grown.min(target.max(self.cwnd)),
+            Phase::Startup(_) => grown.min(target.max(self.cwnd)),
             _ => grown.min(target),
         };
         let mut cwnd = self.cwnd.max(MIN_CWND);
@@ -85,16 +78,13 @@ impl Zeta {
             u64::from(ack.srtt_us.max(1)),
         );
         let mut pacing_rate = match self.phase {
-            Phase::Startup {
-                gain_q8: STARTUP_GAIN_Q8,
-                ..
-            } => gain(capacity, pacing_gain)
+            Phase::Startup(search) if search.is_first() => gain(capacity, pacing_gain)
                 .max(by_window)
                 .min(self.resumed_limit(ack)),
             _ if capacity == 0 => by_window,
             _ => gain(capacity, pacing_gain),
         };
-        let searching = matches!(self.phase, Phase::Startup { .. });
+        let searching = matches!(self.phase, Phase::Startup(_));
         if let (Some(bound), false) = (self.path.window.bound(), searching) {
             pacing_rate = pacing_rate.min(bound);
         }

@@ -36,8 +36,8 @@ pub(super) const DRAIN_MAX_Q8: u32 = Q8 - Q8 / 8;
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Phase {
-    /// Exponential search; `gain_q8` is lower when it starts from a known rate.
-    Startup { search: Startup, gain_q8: u32 },
+    /// Exponential search.
+    Startup(Startup),
     /// One round at the estimate, while it catches up with the search; `doubtful` if only a queue has ended it: the search goes on
     /// if that does not stay.
     Settle {
@@ -110,10 +110,20 @@ pub(super) struct Verify {
 }
 
 impl Phase {
+    /// The first search of a connection.
+    pub(super) fn is_start(&self) -> bool {
+        matches!(self, Phase::Startup(search) if search.is_first())
+    }
+
+    /// A search from a known rate.
+    pub(super) fn is_regrowth(&self) -> bool {
+        matches!(self, Phase::Startup(search) if !search.is_first())
+    }
+
     /// How packets are sent in this phase.
     pub(super) fn kind(&self) -> Kind {
         match self {
-            Phase::Startup { .. } | Phase::Up { .. } => Kind::High,
+            Phase::Startup(_) | Phase::Up { .. } => Kind::High,
             Phase::Drain { sure: true, .. } | Phase::Verify(_) => Kind::Sure,
             Phase::Drain { .. } | Phase::Judge { queued: true, .. } => Kind::Low,
             Phase::Settle { .. } | Phase::Cruise { .. } | Phase::Judge { .. } => Kind::Cruise,
@@ -125,9 +135,8 @@ impl Phase {
         match self {
             Phase::Judge { queued: true, .. } => DRAIN_MAX_Q8,
             Phase::Settle { .. } | Phase::Cruise { .. } | Phase::Judge { .. } => Q8,
-            Phase::Startup { gain_q8, .. }
-            | Phase::Drain { gain_q8, .. }
-            | Phase::Up { gain_q8, .. } => *gain_q8,
+            Phase::Startup(search) => search.gain_q8(),
+            Phase::Drain { gain_q8, .. } | Phase::Up { gain_q8, .. } => *gain_q8,
             Phase::Verify(test) => test.gain_q8,
         }
     }

@@ -3,7 +3,6 @@
 //! What a connection hands on to those that come after it, and what it begins with.
 
 use super::math::{low32, packets};
-use super::phase::{Phase, STARTUP_GAIN_Q8};
 use super::types::Start;
 use super::zeta::Zeta;
 use crate::model::memory::Report;
@@ -33,13 +32,6 @@ impl Zeta {
                     .saturating_add(missing),
             )
         };
-        let first_search = matches!(
-            self.phase,
-            Phase::Startup {
-                gain_q8: STARTUP_GAIN_Q8,
-                ..
-            }
-        );
         Report {
             lost,
             total,
@@ -47,7 +39,7 @@ impl Zeta {
             // How fast the path is a search finds out at its end. One that the data or the receiver's window has ended earlier
             // still knows what the path is at least good for, which is worth something if it allows a larger first window.
             capacity: match self.path.capacity.get() {
-                reached if first_search && !self.helps(reached) => 0,
+                reached if self.phase.is_start() && !self.helps(reached) => 0,
                 reached => reached,
             },
         }

@@ -70,7 +70,7 @@ impl Startup {
 
     /// Pacing gain of the search.
     pub(super) fn gain_q8(&self) -> u32 {
-        if self.from == 0 {
+        if self.is_first() {
             STARTUP_GAIN_Q8
         } else {
             REGROWTH_GAIN_Q8
@@ -90,6 +90,11 @@ impl Startup {
     /// Capacity known before the search, bytes per second.
     pub(super) fn from(&self) -> u64 {
         self.from
+    }
+
+    /// True if nothing was known of the path before.
+    pub(super) fn is_first(&self) -> bool {
+        self.from == 0
     }
 
     /// Judges an ACK; `crowd` if others share the bottleneck: then growth ends at the first packet that waits.
@@ -125,7 +130,7 @@ impl Startup {
         self.queued = seen.queued;
         let total = round.total();
         let now = rate(round.delivered, mss, round.span_us);
-        let growth = if self.from == 0 {
+        let growth = if self.is_first() {
             GROWTH_Q8
         } else {
             REGROWTH_Q8
@@ -134,7 +139,7 @@ impl Startup {
             self.reached = now;
             self.flat = 0;
             self.flat_packets = 0;
-            if self.from == 0 {
+            if self.is_first() {
                 // More sent, more delivered: what was lost was lost below capacity.
                 path.loss.add_low(round.lost, total);
             }
@@ -166,15 +171,15 @@ impl Zeta {
         ack: &Ack,
         settings: &Settings,
         seen: &Observation,
-        (mut search, gain_q8): (Startup, u32),
+        mut search: Startup,
     ) {
         self.proven = false;
         self.raise(ack, seen);
         let crowd = self.crowd.is_on(ack.now_us);
         match search.step(&mut self.path, seen, ack.mss, crowd) {
-            Verdict::Grow => self.phase = Phase::Startup { search, gain_q8 },
+            Verdict::Grow => self.phase = Phase::Startup(search),
             Verdict::Full => {
-                if gain_q8 == REGROWTH_GAIN_Q8 {
+                if !search.is_first() {
                     let reached = self.path.capacity.get();
                     self.crowd.grown(search.from(), reached);
                 }
@@ -191,7 +196,7 @@ impl Zeta {
                     let capacity = self.path.capacity.get();
                     self.aftermath = Aftermath::new(ack, seen, capacity, self.phase);
                 }
-                if gain_q8 == REGROWTH_GAIN_Q8 {
+                if !search.is_first() {
                     self.schedule.overrun();
                 }
                 if let Some(implied) = self.path.implied(ack, settings) {
@@ -228,10 +233,7 @@ impl Zeta {
         if doubtful && !seen.queued && !seen.excess {
             // At the rate delivered a queue of ours would have stayed: it was jitter.
             self.unsure = false;
-            self.phase = Phase::Startup {
-                search,
-                gain_q8: search.gain_q8(),
-            };
+            self.phase = Phase::Startup(search);
             return;
         }
         // What a new path loses by itself is not known yet.

@@ -4,7 +4,7 @@
 
 use super::math::{gain, inflate, rate, Q8};
 use super::path::Observation;
-use super::phase::{Phase, Tally, REGROWTH_GAIN_Q8};
+use super::phase::{Phase, Tally};
 use super::rounds::Kind;
 use super::startup::Startup;
 use super::types::{Ack, Settings};
@@ -203,10 +203,7 @@ impl Zeta {
             self.schedule.harmless();
             self.cruise(ack.now_us);
         } else if clear && self.schedule.may_regrow() && self.crowd.may_grow(ack.now_us) {
-            self.phase = Phase::Startup {
-                search: Startup::new(before),
-                gain_q8: REGROWTH_GAIN_Q8,
-            };
+            self.phase = Phase::Startup(Startup::new(before));
         } else {
             self.phase = Phase::Up {
                 before: self.path.capacity.get(),

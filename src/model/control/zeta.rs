@@ -76,10 +76,7 @@ impl Zeta {
         };
         Self {
             path: Path::new(start),
-            phase: Phase::Startup {
-                search: Startup::new(0),
-                gain_q8: STARTUP_GAIN_Q8,
-            },
+            phase: Phase::Startup(Startup::new(0)),
             schedule: Schedule::new(),
             restraint: Restraint::default(),
             cruise_rounds: 0,
@@ -180,7 +177,7 @@ impl Zeta {
             pacing_gain_q8: self.pacing_gain_q8,
             cwnd_gain_q8: u32::from(self.cwnd_gain_q8),
             mode: match self.phase {
-                Phase::Startup { .. } | Phase::Settle { .. } => Mode::Startup,
+                Phase::Startup(_) | Phase::Settle { .. } => Mode::Startup,
                 Phase::Drain { .. } => Mode::Drain,
                 Phase::Cruise { .. } => Mode::Cruise,
                 Phase::Up { .. } | Phase::Judge { .. } => Mode::Probe,
@@ -195,7 +192,7 @@ impl Zeta {
     fn step(&mut self, ack: &Ack, settings: &Settings, seen: &Observation) {
         if let Some(round) = seen.round {
             self.learn(&round, seen);
-            if !matches!(self.phase, Phase::Startup { .. } | Phase::Settle { .. }) {
+            if !matches!(self.phase, Phase::Startup(_) | Phase::Settle { .. }) {
                 self.watch_crowd(ack, &round);
             }
             if !seen.forgiven {
@@ -207,9 +204,7 @@ impl Zeta {
         }
         self.slower(ack, settings, seen);
         match self.phase {
-            Phase::Startup { search, gain_q8 } => {
-                self.step_startup(ack, settings, seen, (search, gain_q8))
-            }
+            Phase::Startup(search) => self.step_startup(ack, settings, seen, search),
             Phase::Settle {
                 search,
                 overrun,
@@ -246,7 +241,7 @@ impl Zeta {
         }
         if seen.excess
             || seen.forgiven
-            || matches!(self.phase, Phase::Startup { .. } | Phase::Verify(_))
+            || matches!(self.phase, Phase::Startup(_) | Phase::Verify(_))
         {
             return;
         }
