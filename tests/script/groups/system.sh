@@ -11,12 +11,12 @@
 # breaks: test_ppp_hooks | lib/system.sh | s/put "$dir\/wanIf" "$sign$name"/put "$dir\/wanIf" "$name"/
 # breaks: test_ppp_hook_waits_for_a_running_command | lib/system.sh | s/^\tlock 30$/\tlock/
 # breaks: test_reload_keeps_ppp_links | lib/commands.sh | s/if \[\[ ${CONFIG\[accppp\]} == 1 \]\]; then/if false; then/
-# breaks: test_uninstall | lib/commands.sh | s/mapfile -t files <"$MANIFEST_FILE"/files=()/
-# breaks: test_uninstall_for_several_kernels | lib/commands.sh | s/releases+=("$release")/releases=("$release")/
+# breaks: test_uninstall | lib/uninstall.sh | s/mapfile -t files <"$MANIFEST_FILE"/files=()/
+# breaks: test_uninstall_for_several_kernels | lib/uninstall.sh | s/releases+=("$release")/releases=("$release")/
 # breaks: test_install_options | install-local.sh | s/^-\*) die.*//
 # breaks: test_install_options | install-local.sh | s/^-h | --help)/-h)/
-# breaks: test_uninstall_leaves_the_rest | lib/commands.sh | s/rmdir -- "$path" 2>\/dev\/null/rm -rf -- "$path"/
-# breaks: test_uninstall_without_a_record | lib/commands.sh | s/if \[\[ ! -f $MANIFEST_FILE .*; then/if false; then/
+# breaks: test_uninstall_leaves_the_rest | lib/uninstall.sh | s/rmdir -- "$path" 2>\/dev\/null/rm -rf -- "$path"/
+# breaks: test_uninstall_without_a_record | lib/uninstall.sh | s/if \[\[ ! -f $MANIFEST_FILE .*; then/if false; then/
 # breaks: test_install_lifts_a_limit_that_had_no_effect | install-local.sh | s/rate=.^wankbps=/&no/
 # breaks: test_install_keeps_a_limit_that_was_meant | install-local.sh | s/ \&\& { \[\[ -n $before_shaper \]\] ||$/ \&\& { true ||/
 # breaks: test_install_keeps_the_configuration | install-local.sh | s/if \[\[ -e $config \]\]; then/if false; then/
