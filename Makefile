@@ -94,7 +94,7 @@ help:
 	@echo '  make test                all tests'
 	@echo '  make deb                 the Debian packages'
 	@echo '  make test-install        install, boot, upgrade the kernel, purge: on a clean Debian with'
-	@echo '                           systemd in a virtual machine; about 15 minutes'
+	@echo '                           systemd in a virtual machine; about 20 minutes'
 	@echo '  make test-kernels        builds and boots every kernel with Rust in Debian'\''s archive;'
 	@echo '                           KERNELS= chooses; hours'
 	@echo '  make demo                before/after in a virtual machine'

@@ -121,16 +121,22 @@ command_for() {
 	esac
 }
 
-# no_rust ANSWER: which kernel has it depends on the distribution; of Debian's the answer names it.
-no_rust() {
+# other_kernel ANSWER REASON: which kernel will do depends on the distribution; of Debian's the answer names it.
+other_kernel() {
 	[[ $family != debian ]] || die "$1"
-	die "the kernel $release was built without Rust (CONFIG_RUST), which appex needs; install a kernel of your distribution that has it, 7.2 or newer, and reboot"
+	die "$2; appex needs one of 7.2 or newer with Rust (CONFIG_RUST): install such a kernel of your distribution, and reboot"
 }
 
 # --- checks ----------------------------------------------------------------------------------------------
 check() {
-	local tool answer
+	local tool answer usable=''
 	local -a missing=()
+	answer=$(RUSTC=${RUSTC:-$("$here/scripts/kernel-rustc.sh" "$headers")} "$here/scripts/rust-available.sh" "$headers") && usable=1
+	# Nobody is sent to install anything for a kernel that will never do.
+	case $answer in
+	*'without CONFIG_RUST'*) other_kernel "$answer" "the kernel $release was built without Rust" ;;
+	*'is older than'*) other_kernel "$answer" "the kernel $release is too old" ;;
+	esac
 	local -a tools=(dkms make gcc rustc bindgen)
 	# What making the metadata of Debian's headers takes; see scripts/prepare-headers.sh.
 	[[ $family != debian ]] || tools+=(clang flex bison bc pahole python3)
@@ -142,13 +148,9 @@ check() {
 		compgen -G '/usr/src/rustc-*/library/core' >/dev/null || missing+=(rust-src)
 	fi
 	[[ -e $headers/Makefile ]] || missing+=(headers)
-	if [[ -r /boot/config-$release ]] && ! grep -q '^CONFIG_RUST=y' "/boot/config-$release"; then
-		no_rust "$("$here/scripts/rust-available.sh" "$headers" || :)"
-	fi
 	((${#missing[@]} == 0)) || die "missing: ${missing[*]}; install: $(command_for "${missing[@]}")"
-	if ! answer=$(RUSTC=${RUSTC:-$("$here/scripts/kernel-rustc.sh" "$headers")} "$here/scripts/rust-available.sh" "$headers"); then
+	if [[ -z $usable ]]; then
 		case $answer in
-		*'without CONFIG_RUST'*) no_rust "$answer" ;;
 		*"Rust metadata ("* | *target.json*)
 			# Only of Debian's headers it can be made, by the build itself.
 			case $family in
