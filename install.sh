@@ -106,6 +106,8 @@ command_for() {
 		case $family:$what in
 		*:headers) names+=("$(headers_package)") ;;
 		ubuntu:metadata) names+=("linux-lib-rust-$release") ;;
+		*:ld.lld) names+=(lld) ;;
+		*:llvm-nm) names+=(llvm) ;;
 		fedora:bindgen | rhel:bindgen) names+=(bindgen-cli) ;;
 		arch:bindgen | suse:bindgen) names+=(rust-bindgen) ;;
 		arch:rustc | suse:rustc | fedora:rustc | rhel:rustc) names+=(rust) ;;
@@ -138,6 +140,8 @@ check() {
 	*'is older than'*) other_kernel "$answer" "the kernel $release is too old" ;;
 	esac
 	local -a tools=(dkms make gcc rustc bindgen)
+	# A kernel that clang has built is built for with LLVM=1.
+	! grep -qs '^CONFIG_CC_IS_CLANG=y' "$headers/.config" || tools+=(clang ld.lld llvm-nm)
 	# What making the metadata of Debian's headers takes; see scripts/prepare-headers.sh.
 	[[ $family != debian ]] || tools+=(clang flex bison bc pahole python3)
 	for tool in "${tools[@]}"; do

@@ -7,6 +7,7 @@
 
 # breaks: test_missing_on_fedora | ../install.sh | s/bindgen-cli/bindgen/
 # breaks: test_missing_on_arch | ../install.sh | s/pkgbase/nothing/
+# breaks: test_missing_for_clang | ../install.sh | s/tools+=(clang ld.lld/tools+=(clang/
 # breaks: test_missing_on_opensuse | ../install.sh | s/kernel-%s-devel\\n' .*;;/kernel-default-devel\\n' ;;/
 # breaks: test_missing_on_ubuntu | ../install.sh | s/^\t\tdebian | ubuntu | fedora | rhel | arch/\t\tdebian | fedora | rhel | arch/
 # breaks: test_missing_on_debian | ../install.sh | s/tools+=(clang flex/tools+=(clang/
@@ -122,6 +123,15 @@ test_missing_on_arch() {
 	printf '%s\n' 'ID=cachyos' 'ID_LIKE=arch' >"$R/etc/os-release"
 	tools
 	says 'missing: headers; install: pacman -S linux-zen-headers'
+}
+
+# Some of its kernels are built by clang.
+test_missing_for_clang() {
+	machine "$ARCH" 7.3.1-2-cachyos
+	tools
+	headers
+	echo CONFIG_CC_IS_CLANG=y >>"$R/usr/src/headers/.config"
+	says 'missing: ld.lld llvm-nm; install: pacman -S lld llvm'
 }
 
 test_missing_on_opensuse() {
