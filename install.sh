@@ -182,13 +182,24 @@ remove_module() {
 	done
 }
 
+# install_module: built only if it is another one than DKMS has, so that options can be changed in a moment.
 install_module() {
+	local new
+	new=$(mktemp -d)
+	mkdir "$new/scripts"
+	cp -r "$here/Kbuild" "$here/Makefile" "$here/dkms.conf" "$here/src" "$new/"
+	cp "$here"/scripts/{dkms-prepare.sh,kernel-rustc.sh,prepare-headers.sh,rust-available.sh} "$new/scripts/"
+	find "$new" \( -name '*.o' -o -name '*.cmd' -o -name bindings_generated.rs \) -delete
+	if dkms status "appex/$version" -k "$release" 2>/dev/null | grep -q ': installed' && diff -rq "$new" "$source" >/dev/null 2>&1; then
+		rm -rf "$new"
+		say "the module is built for kernel $release already"
+		return
+	fi
 	say "building the module for kernel $release (some minutes where Rust metadata has to be made)"
 	remove_module
-	mkdir -p "$source/scripts"
-	cp -r "$here/Kbuild" "$here/Makefile" "$here/dkms.conf" "$here/src" "$source/"
-	cp "$here"/scripts/{dkms-prepare.sh,kernel-rustc.sh,prepare-headers.sh,rust-available.sh} "$source/scripts/"
-	find "$source" \( -name '*.o' -o -name '*.cmd' -o -name bindings_generated.rs \) -delete
+	rm -rf "$source"
+	chmod 755 "$new"
+	mv "$new" "$source"
 	dkms add "appex/$version" >/dev/null
 	dkms install "appex/$version" -k "$release" || {
 		remove_module

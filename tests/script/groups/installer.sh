@@ -19,13 +19,15 @@
 # breaks: test_another_compiler | kernel-rustc.sh | s,/usr/bin/rustc-\[0-9\]\*,,
 # breaks: test_another_compiler | ../install.sh | s/"Rust metadata ("/"Rust metadata"/
 # breaks: test_options | ../install.sh | s/wanted\[shortRttMS\]=/wanted[x]=/
+# breaks: test_built_once | ../install.sh | s/ \&\& diff -rq .*; then/; then/
+# breaks: test_built_once | ../install.sh | s/^\t\treturn$/\t\t:/
 # breaks: test_refused_options | ../install.sh | s/^number() {/&\n\treturn 0; /
 # breaks: test_installs_and_uninstalls | ../install.sh | s/^\t\trm -rf "\/usr\/src\/appex-$other"/\t\t:/
 # breaks: test_failed_build | ../install.sh | s/^\t\tremove_module$/\t\t:/
 # breaks: test_not_enabled_when_told | ../install.sh | s/boot=''/boot=1/
 
 PROGRAMS='bash sh env cat sed grep awk ls cp mv rm mkdir rmdir install find sort head tail cut tr uname dirname basename readlink
-	mktemp chmod ln date stat sync sleep id touch wc comm'
+	mktemp chmod ln date stat sync sleep id touch wc comm diff'
 
 # machine OS RELEASE: a machine with that os-release text and that kernel, without anything that installing needs.
 machine() {
@@ -70,9 +72,9 @@ tools() {
 	tool systemctl 'echo "systemctl $*" >>/run/asked'
 	tool dkms 'echo "dkms $*" >>/run/asked
 		case $1 in
-		status) cat /run/dkms-status 2>/dev/null ;;
+		status) if [ "${3-}" = -k ]; then grep ", $4," /run/dkms-status; else cat /run/dkms-status; fi 2>/dev/null ;;
 		add) echo "$2: added" >/run/dkms-status; test -e "/usr/src/${2%/*}-${2#*/}/Kbuild" ;;
-		install) test ! -e /run/dkms-fails ;;
+		install) test ! -e /run/dkms-fails && echo "$2, $4, x86_64: installed" >/run/dkms-status ;;
 		remove) rm -f /run/dkms-status ;;
 		esac'
 	mkdir -p "$R/usr/src/rustc-1.85.1/library/core"
@@ -252,6 +254,26 @@ test_options() {
 	installer -out 70000 --no-run
 	is "$STATUS $ERR" '0 '
 	is "$(in_config accif) $(in_config wankbps) $(in_config shortRttMS) $(in_config maxmode)" '"eth0 eth1" "70000" "20" "1"'
+}
+
+# Only another module is worth the minutes of building it.
+test_built_once() {
+	local builds
+	machine "$FEDORA" 7.3.1-200.fc44.x86_64
+	tools
+	headers
+	for builds in 1 1 2 2; do
+		# The third time there is a new version of it.
+		[[ $builds == 1 ]] || echo '// changed' >"$R/project/src/changed.rs"
+		installer --no-run
+		is "$STATUS $ERR" '0 '
+		is "$(grep -c '^dkms install' "$R/run/asked")" "$builds"
+	done
+	# And for another kernel.
+	release=7.3.2-200.fc44.x86_64
+	mv "$R"/usr/lib/modules/{7.3.1,7.3.2}-200.fc44.x86_64
+	installer --no-run
+	is "$(grep -c '^dkms install' "$R/run/asked")" 3
 }
 
 test_refused_options() {
