@@ -28,7 +28,7 @@ endif
 kbuild-args += $(if $(RUSTC),RUSTC=$(RUSTC)) $(if $(CLIPPY),CLIPPY=1) $(if $(APPEX_WERROR),APPEX_WERROR=1) \
 	$(if $(APPEX_SELFTEST),APPEX_SELFTEST=y)
 
-.PHONY: all modules clean help available install uninstall check lab test test-unit demo bench bench-quick bench-cost deb test-install test-kernels
+.PHONY: all modules clean help available install uninstall check lab test test-unit demo bench bench-quick bench-cost deb test-install test-kernels fuzz stress
 
 all: modules
 
@@ -73,6 +73,12 @@ test-install:
 test-kernels:
 	tests/kernels/run
 
+fuzz:
+	tests/fuzz/run
+
+stress:
+	tests/run stress
+
 demo:
 	tests/demo/demo
 
@@ -95,6 +101,9 @@ help:
 	@echo '  make deb                 the Debian packages'
 	@echo '  make test-install        install, boot, upgrade the kernel, purge: on a clean Debian with'
 	@echo '                           systemd in a virtual machine; about 20 minutes'
+	@echo '  make fuzz                fuzzes the pure code by coverage, ten minutes (SECONDS_EACH=);'
+	@echo '  make stress              a million broken packets, a thousand unloads under traffic, fuzzing;'
+	@echo '                           half an hour'
 	@echo '  make test-kernels        builds and boots every kernel with Rust in Debian'\''s archive;'
 	@echo '                           KERNELS= chooses; hours'
 	@echo '  make demo                before/after in a virtual machine'

@@ -14,7 +14,9 @@ use core::pin::Pin;
 use kernel::prelude::*;
 
 mod adoption;
+mod capture;
 mod congestion;
+mod convert;
 mod flows;
 mod hooks;
 mod interfaces;
@@ -31,6 +33,7 @@ mod slots;
 mod state;
 mod summary;
 mod sys;
+mod trace;
 mod via;
 
 module! {

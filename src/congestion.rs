@@ -9,6 +9,7 @@ use crate::model::control::{self, Ack, Idle, Start, Zeta};
 use crate::model::copies::{Budget, PathNow, Segment};
 use crate::model::memory::{Known, Share};
 use crate::model::rules::Choice;
+use crate::model::settings::Key;
 use crate::model::stats::Metric;
 use crate::model::window::{self, Bound};
 use crate::proc::Settings;
@@ -16,6 +17,7 @@ use crate::rules::{self, Found};
 use crate::state::STATE;
 use crate::summary;
 use crate::sys::tcp::{Algorithm, CaState, Control, RateSample, Socket, Summary};
+use crate::trace;
 use kernel::sync::atomic::Relaxed;
 use kernel::sync::rcu;
 
@@ -23,7 +25,6 @@ static CONTROL: Control<Flow> = Control::new();
 
 /// How often a long connection reports on its path, ticks: ten seconds, often against the minutes that a report is believed.
 const REPORT_TICKS: u32 = 9_766;
-
 /// Packets of a connection below which its losses are chance.
 const REPORT_PACKETS: u32 = 8;
 
@@ -52,6 +53,8 @@ struct Copied {
     settings: control::Settings,
     /// Number of their mode, see [`summary::mode`].
     mode: u8,
+    /// Little is to be queued that was not sent yet (`shrinkPacket`).
+    is_lean: bool,
     /// What [`crate::proc::Settings::changes`] was just before they were read.
     changes: u32,
 }
@@ -124,6 +127,13 @@ impl Flow {
         }
     }
 
+    /// Obeys settings that have changed.
+    fn renew(&mut self, socket: &mut Socket<'_>) {
+        if self.settings.renew(self.adoption.as_ref()) {
+            socket.limit_unsent(self.adoption.is_some() && self.settings.is_lean);
+        }
+    }
+
     fn gauge(&self, up: bool) {
         let guard = rcu::read_lock();
         if let (Some(state), Some(adoption)) = (STATE.get(&guard), self.adoption) {
@@ -149,11 +159,13 @@ fn known(adoption: Adoption) -> Option<(Known, Share)> {
 
 impl Copied {
     fn of(settings: &Settings, choice: &Choice) -> Self {
+        let is_lean = settings.get(Key::ShrinkPacket) != 0;
         let mut settings = summary::settings(settings);
         summary::overrule(&mut settings, choice);
         Copied {
             settings,
             mode: summary::mode(&settings),
+            is_lean,
             changes: 0,
         }
     }
@@ -173,24 +185,26 @@ impl Copied {
         }
     }
 
-    /// Reads them again if they have changed.
-    fn renew(&mut self, adoption: Option<&Adoption>) {
+    /// Reads them again if they have changed; whether they have.
+    fn renew(&mut self, adoption: Option<&Adoption>) -> bool {
         let guard = rcu::read_lock();
         let Some(state) = STATE.get(&guard) else {
-            return;
+            return false;
         };
         let number = adoption.map_or(0, |adoption| adoption.engine);
         let Some(engine) = state.engines().get(number as usize) else {
-            return;
+            return false;
         };
         let changes = engine.settings.changes();
-        if changes != self.changes {
-            let choice = adoption.map_or_else(Choice::default, |adoption| adoption.choice);
-            *self = Copied {
-                changes,
-                ..Copied::of(&engine.settings, &choice)
-            };
+        if changes == self.changes {
+            return false;
         }
+        let choice = adoption.map_or_else(Choice::default, |adoption| adoption.choice);
+        *self = Copied {
+            changes,
+            ..Copied::of(&engine.settings, &choice)
+        };
+        true
     }
 }
 
@@ -233,6 +247,7 @@ impl Algorithm for Flow {
         let first = zeta.initial(&start, max_rate);
         socket.set_cwnd(first.cwnd);
         socket.set_pacing_rate(first.pacing_rate);
+        socket.limit_unsent(context.is_some() && copied.is_lean);
         let flow = Flow {
             zeta,
             adoption: context,
@@ -247,7 +262,7 @@ impl Algorithm for Flow {
     }
 
     fn on_ack(&mut self, socket: &mut Socket<'_>, sample: &RateSample<'_>) {
-        self.settings.renew(self.adoption.as_ref());
+        self.renew(socket);
         let ack = Ack {
             now_us: socket.mstamp_us(),
             rtt_us: sample.rtt_us(),
@@ -267,7 +282,6 @@ impl Algorithm for Flow {
             prior_in_flight: sample.prior_in_flight(),
             in_flight: socket.in_flight(),
             is_app_limited: sample.is_app_limited(),
-            is_retrans: sample.is_retrans(),
             is_ack_delayed: sample.is_ack_delayed(),
             cwnd: socket.cwnd(),
             cwnd_clamp: socket.cwnd_clamp(),
@@ -281,17 +295,12 @@ impl Algorithm for Flow {
                 CaState::Recovery => control::CaState::Recovery,
                 CaState::Loss => control::CaState::Loss,
             },
-            is_cwnd_limited: socket.is_cwnd_limited(),
             snd_wnd_bytes: socket.snd_wnd(),
             packets_out: socket.packets_out(),
-            reordering: socket.reordering(),
-            delivered_ce: socket.delivered_ce(),
-            total_retrans: socket.total_retrans(),
-            data_segs_out: socket.data_segs_out(),
             max_pacing_rate: socket.max_pacing_rate(),
             peer_time: socket.peer_time(),
         };
-        let decision = self.zeta.on_ack(&ack, &self.settings.settings);
+        let decision = self.zeta.on_ack(ack, &self.settings.settings);
         socket.set_cwnd(decision.cwnd);
         socket.set_pacing_rate(decision.pacing_rate);
         if let Some(threshold) = decision.ssthresh {
@@ -303,6 +312,7 @@ impl Algorithm for Flow {
                 socket.set_rto_min_us(rto_min);
             }
         }
+        trace::ack(socket, sample, &decision, &self.zeta, self.settings.mode);
         let now = ticks(ack.now_us);
         // The upper half of what a difference can be is time that is yet to come.
         if now.wrapping_sub(self.report_at) >> 31 == 0 {
@@ -312,7 +322,7 @@ impl Algorithm for Flow {
     }
 
     fn ssthresh(&mut self, socket: &mut Socket<'_>) -> u32 {
-        self.settings.renew(self.adoption.as_ref());
+        self.renew(socket);
         self.zeta.ssthresh(socket.mss(), &self.settings.settings)
     }
 
@@ -339,7 +349,7 @@ impl Algorithm for Flow {
                 snd_wnd_bytes: socket.snd_wnd(),
                 max_pacing_rate: socket.max_pacing_rate(),
             };
-            self.settings.renew(self.adoption.as_ref());
+            self.renew(socket);
             if let Some(boosted) = self
                 .zeta
                 .on_restart_from_idle(&idle, &self.settings.settings)
@@ -351,6 +361,7 @@ impl Algorithm for Flow {
     }
 
     fn stop(&mut self, socket: &mut Socket<'_>) {
+        socket.limit_unsent(false);
         self.gauge(false);
         self.report(socket, true);
         let now = socket.window_bound();

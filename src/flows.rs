@@ -5,7 +5,7 @@
 use crate::adoption;
 use crate::model::classify::{FlowKey, Packet, Transport, TCP};
 use crate::model::flow::{self, Admit, Phase, Seen, Sessions};
-use crate::model::settings::Key;
+use crate::model::settings::{unpack, Key};
 use crate::model::stats::{Event, Metric};
 use crate::model::units::{Family, Millis};
 use crate::state::{present, State};
@@ -15,9 +15,12 @@ use crate::sys::work::Task;
 use kernel::sync::atomic::{Atomic, Full, Relaxed};
 use kernel::sync::Arc;
 
-/// Time between two rounds of the reaper, milliseconds. One second is short
-/// against every idle timeout, and the number of active flows is that fresh.
-const REAP_MS: u32 = 1_000;
+/// Shortest and longest pause between two rounds of the reaper, milliseconds. A round looks at every flow, five times a
+/// second at most; idle flows, and sockets whose interface is gone, do not wait for ever.
+const REAP_MS: (u32, u32) = (200, 10_000);
+
+/// Milliseconds for each unit of `taskSchedDelay`: as shipped (100) it is a second, short against every idle timeout.
+const DELAY_UNIT_MS: u32 = 10;
 
 /// Both ends have not taken part so far.
 const NOT_YET: u32 = 0;
@@ -41,6 +44,8 @@ pub(crate) struct Flow {
     pub(crate) protocol: u8,
     /// Whether it counts among its engine's two-way flows: [`NOT_YET`], [`COUNTED`] or [`GONE`].
     counted: Atomic<u32>,
+    /// Whether what was sent last was accelerated. Kept while packets are captured only.
+    accelerated: Atomic<u32>,
     /// The rule that last kept it from being accelerated; 0 for none.
     ruled: Atomic<u32>,
     /// The end that comes first in the key is on this side of the interface.
@@ -68,6 +73,7 @@ impl Flow {
             family: packet.family(),
             protocol: packet.proto,
             counted: Atomic::new(NOT_YET),
+            accelerated: Atomic::new(0),
             ruled: Atomic::new(0),
             near_is_low: forward == place.leaves,
         }
@@ -84,6 +90,7 @@ impl Flow {
         let seen = Seen(self.seen.load(Relaxed));
         if seen.restarts(packet) {
             self.seen.store(bits.0, Relaxed);
+            self.set_accelerated(false);
         } else if seen.merge(bits) != seen && self.merge(bits).is_two_way() {
             self.count(state);
         }
@@ -123,6 +130,19 @@ impl Flow {
         let seen = Seen(self.seen.load(Relaxed));
         let last = Millis(self.last_ms.load(Relaxed));
         flow::expired(now, last, self.protocol, seen, short)
+    }
+
+    /// Notes whether what it sends is accelerated.
+    pub(crate) fn set_accelerated(&self, accelerated: bool) {
+        let new = u32::from(accelerated);
+        if self.accelerated.load(Relaxed) != new {
+            self.accelerated.store(new, Relaxed);
+        }
+    }
+
+    /// What was noted last.
+    pub(crate) fn is_accelerated(&self) -> bool {
+        self.accelerated.load(Relaxed) != 0
     }
 
     /// Notes the rule that keeps it from being accelerated; whether that is news.
@@ -255,8 +275,24 @@ impl Task for Reaper {
             }
         }
         adoption::review_if_due(state);
-        REAP_MS
+        pause_ms(state)
     }
+}
+
+/// How long the reaper rests: as `taskSchedDelay` of the first engine says, for as long as there are flows, or none.
+fn pause_ms(state: &State) -> u32 {
+    let Some(first) = state.engines().first() else {
+        return REAP_MS.1;
+    };
+    let (busy, idle) = unpack(first.settings.get(Key::TaskSchedDelay));
+    let flows = state.engines().iter().map(|e| present(&e.tracked));
+    let units = match flows.fold(0, u64::saturating_add) {
+        0 => idle,
+        _ => busy,
+    };
+    units
+        .saturating_mul(DELAY_UNIT_MS)
+        .clamp(REAP_MS.0, REAP_MS.1)
 }
 
 /// Index of a family in a pair.

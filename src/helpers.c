@@ -27,6 +27,7 @@
 #include <net/l3mdev.h>
 #include <net/net_namespace.h>
 #include <net/netfilter/nf_conntrack.h>
+#include <net/netfilter/nf_log.h>
 #include <net/netns/generic.h>
 #include <net/route.h>
 #include <net/sch_generic.h>
@@ -402,6 +403,21 @@ bool appex_skb_send_reply(const struct sk_buff *skb, const void *bytes, u32 len,
 }
 
 /*
+ * Gives a copy of a packet to whoever listens to an nflog group, as the statement
+ * "log group" of nft does; no more than a look into a table where nobody does. RCU.
+ */
+void appex_skb_log(const struct sk_buff *skb, const struct nf_hook_state *state, u16 group)
+{
+	const struct nf_loginfo info = {
+		.type = NF_LOG_TYPE_ULOG,
+		.u.ulog.group = group,
+	};
+
+	nf_log_packet(state->net, state->pf, state->hook, skb, state->in, state->out, &info,
+		      "appex");
+}
+
+/*
  * Brings the first repetition of a SYN-ACK forward, not those after it. Its
  * timer is running already; a request that is being dropped has stopped it for
  * good. The packet is a first SYN-ACK.
@@ -696,11 +712,6 @@ void appex_tcp_snd_cwnd_set(struct sock *sk, u32 segments)
 u32 appex_tcp_packets_in_flight(const struct sock *sk)
 {
 	return tcp_packets_in_flight(tcp_sk(sk));
-}
-
-bool appex_tcp_is_cwnd_limited(const struct sock *sk)
-{
-	return tcp_is_cwnd_limited(sk);
 }
 
 u64 appex_max_pacing_rate(const struct sock *sk)

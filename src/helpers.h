@@ -53,6 +53,7 @@ bool appex_skb_send_copy(struct sk_buff *skb, bool v6);
 bool appex_sending_copy(void);
 bool appex_skb_is_first_synack(const struct sk_buff *skb);
 bool appex_skb_untranslated(const struct sk_buff *skb, bool v6, u8 *ends, u16 *ports);
+void appex_skb_log(const struct sk_buff *skb, const struct nf_hook_state *state, u16 group);
 bool appex_skb_send_reply(const struct sk_buff *skb, const void *bytes, u32 len, bool v6);
 void appex_skb_hasten_synack(struct sk_buff *skb, u32 ms);
 
@@ -87,7 +88,6 @@ void appex_tcp_bound_window(struct sock *sk, u32 bytes);
 u32 appex_tcp_snd_cwnd(const struct sock *sk);
 void appex_tcp_snd_cwnd_set(struct sock *sk, u32 segments);
 u32 appex_tcp_packets_in_flight(const struct sock *sk);
-bool appex_tcp_is_cwnd_limited(const struct sock *sk);
 u64 appex_max_pacing_rate(const struct sock *sk);
 void appex_pacing_rate_set(struct sock *sk, u64 bytes_per_s);
 bool appex_pacing_request(struct sock *sk);

@@ -8,7 +8,9 @@
 //! `bypassOverFlows` 0, what opens a connection beyond the session limit.
 
 use crate::adoption::{self, Adoption};
+use crate::capture;
 use crate::congestion;
+use crate::convert::{addr, is_onlink, parse_scattered, units_family};
 use crate::flows;
 use crate::model::classify::{self, Packet, Skip, TcpFlags, Transport, HEADERS};
 use crate::model::copies::{synack_timeout_ms, Segment, LEAST_LOSS_Q16};
@@ -16,7 +18,6 @@ use crate::model::flow::wire_len;
 use crate::model::policy::{self, Reason};
 use crate::model::refusal::Reset;
 use crate::model::stats::{Counter, Event, Metric};
-use crate::model::units::{self, Addr};
 use crate::model::via::Way;
 use crate::rules;
 use crate::state::{Engine, State, STATE};
@@ -284,7 +285,8 @@ impl Hooks for Engines {
             return;
         };
         if !congestion::control().controls(&socket) {
-            if !socket.can_send() {
+            // Who only acknowledges has nothing to accelerate.
+            if met.packet.payload == 0 || !socket.can_send() {
                 return;
             }
             let Some(way) = met.state.via.find(&met.packet.flow()) else {
@@ -294,13 +296,28 @@ impl Hooks for Engines {
                 return;
             }
             met.interface = way.interface;
+            if way.is_accelerated {
+                let way = Way {
+                    is_accelerated: false,
+                    ..way
+                };
+                met.state.via.mark(&met.packet.flow(), way);
+            }
             met.adopt(&raw, way.is_onlink, &mut socket);
         }
         // Sockets that use the algorithm by name are here, too, whichever way they leave.
         let adopted = congestion::control().with(&mut socket, |flow| flow.adoption().copied());
-        let leaves_by = adopted.flatten().map(|adoption| adoption.interface);
-        if !leaves_by.is_some_and(|interface| met.engine.attached.contains(interface)) {
-            return;
+        let adopted = adopted
+            .flatten()
+            .filter(|adoption| met.engine.attached.contains(adoption.interface));
+        let Some(adoption) = adopted else { return };
+        if met.engine.captures() {
+            let way = Way {
+                interface: adoption.interface,
+                is_onlink: adoption.is_onlink,
+                is_accelerated: true,
+            };
+            met.state.via.mark(&met.packet.flow(), way);
         }
         let is_again = seq.wrapping_sub(socket.snd_nxt()) >> 31 == 1;
         if let Some(in_order) = met.attend(&mut socket, is_again) {
@@ -308,19 +325,29 @@ impl Hooks for Engines {
         }
     }
 
-    fn forward(&self, family: Family, out: &Device<'_>, raw: &skb::Packet<'_>) {
+    fn forward(&self, family: Family, dev: &Device<'_>, out: &Device<'_>, routed: &Routed<'_>) {
         if !has_guests() {
             return;
         }
+        let raw = routed.packet();
         let Some(met) = Met::new(family, out, raw) else {
+            if capture::is_wanted(raw) {
+                if let Some(met) = Met::new(family, dev, raw) {
+                    capture::to_guest(met.state, routed, &met.packet);
+                }
+            }
             return;
         };
         if flows::is_tcp(&met.packet) {
             let way = Way {
                 interface: met.interface,
                 is_onlink: is_onlink(out, met.packet.dest),
+                is_accelerated: false,
             };
             met.state.via.note(&met.packet.flow(), way);
+            if met.engine.captures() {
+                capture::of_guest(met.state, routed, &met.packet);
+            }
         }
     }
 
@@ -332,6 +359,9 @@ impl Hooks for Engines {
         let verdict = met.note(routed, true);
         if verdict == Verdict::Refuse {
             return verdict;
+        }
+        if met.engine.captures() {
+            capture::sent(met.state, routed, &met.packet);
         }
         met.count(Metric::WanOutBytes);
         if raw.was_received() {
@@ -348,44 +378,11 @@ impl Hooks for Engines {
         met.count(Metric::WanInBytes);
         let verdict = met.note(routed, false);
         if verdict == Verdict::Pass {
+            if met.engine.captures() {
+                capture::received(met.state, routed, &met.packet);
+            }
             met.count(Metric::LanOutBytes);
         }
         verdict
-    }
-}
-
-/// Whether `peer` is in a subnet of the interface. Context: RCU.
-pub(crate) fn is_onlink(device: &Device<'_>, peer: Addr) -> bool {
-    let bits = peer.bits.to_be_bytes();
-    match peer.family {
-        units::Family::V4 => bits
-            .first_chunk()
-            .is_some_and(|addr| device.is_onlink_v4(addr)),
-        units::Family::V6 => device.is_onlink_v6(&bits),
-    }
-}
-
-/// An address as the kernel has it in a union for both families.
-fn addr(family: units::Family, bytes: &[u8; 16]) -> Addr {
-    match family {
-        units::Family::V4 => {
-            let [a, b, c, d, ..] = *bytes;
-            Addr::v4([a, b, c, d])
-        }
-        units::Family::V6 => Addr::v6(*bytes),
-    }
-}
-
-/// Classifies a packet whose headers do not lie in one piece.
-#[cold]
-fn parse_scattered(raw: &skb::Packet<'_>) -> Result<Packet, Skip> {
-    let mut head = [0u8; HEADERS];
-    classify::parse(raw.head(&mut head), raw.len())
-}
-
-const fn units_family(family: Family) -> units::Family {
-    match family {
-        Family::V4 => units::Family::V4,
-        Family::V6 => units::Family::V6,
     }
 }

@@ -138,6 +138,11 @@ impl Engine {
         (limit(Key::MaxAdvWinWan), limit(Key::MaxAdvWinLan))
     }
 
+    /// Whether accelerated packets are captured.
+    pub(crate) fn captures(&self) -> bool {
+        self.settings.get(Key::PcapEnable) != 0
+    }
+
     /// Whether the engine accelerates TCP at all.
     pub(crate) fn accelerates(&self) -> bool {
         self.settings.get(Key::TcpAccEnable) != 0

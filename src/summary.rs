@@ -5,7 +5,7 @@
 
 use crate::model::control::{Mode, Settings};
 use crate::model::rules::{self, Choice};
-use crate::model::settings::{unpack, Key, FLAG_HIGH_CONSERV};
+use crate::model::settings::{unpack, Key, EMPTY, FLAG_HIGH_CONSERV};
 use crate::proc;
 use crate::sys::tcp::Summary;
 
@@ -76,12 +76,17 @@ pub(crate) fn settings(settings: &proc::Settings) -> Settings {
     out.max_tx_effective_ms = small(Key::MaxTxEffectiveMs);
     out.max_tx_min_ssthresh = small(Key::MaxTxMinSsThresh);
     out.half_cwnd_min_srtt_ms = small(Key::HalfCwndMinSRtt);
-    out.half_cwnd_loss_rate_shift = small(Key::HalfCwndLossRateShift);
+    out.half_cwnd_loss_rate_shift =
+        u8::try_from(get(Key::HalfCwndLossRateShift)).unwrap_or(u8::MAX);
     out.half_cwnd_low_limit = small(Key::HalfCwndLowLimit);
     (out.min_ssthresh, out.min_ssthresh_lossy) = unpack(get(Key::MinSsThresh));
     out.retran_wait_ms = small(Key::RetranWaitListMs);
     out.ultra_boost = small(Key::UltraBoostWin);
     out.max_cwnd = small(Key::MaxCwndWan);
+    out.patient_until_ms = match get(Key::DbcRttThreshMs) {
+        EMPTY => 0,
+        ms => u16::try_from(ms).unwrap_or(u16::MAX),
+    };
     // kbit/s to bytes per second.
     out.max_rate = get(Key::MaxAccFlowTxKbps).saturating_mul(125);
     out

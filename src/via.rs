@@ -3,7 +3,7 @@
 //! How connections of other network namespaces leave: [`crate::model::via`] in a table that all CPUs use at once.
 
 use crate::model::classify::FlowKey;
-use crate::model::via::{Place, Way, SETS, WAYS};
+use crate::model::via::{Place, Way, Words, SETS, WAYS};
 use crate::slots::Slots;
 use crate::sys::{random, time};
 use kernel::prelude::*;
@@ -29,13 +29,26 @@ impl Via {
         place.find(&self.slots.read(place.set)?, time::minute())
     }
 
-    /// Notes how it leaves. Context: any.
+    /// Notes how it leaves, see [`Place::note`]. Context: any.
     pub(crate) fn note(&self, end: &(FlowKey, bool), way: Way) {
+        self.write(end, |place, set| place.note(set, time::minute(), way));
+    }
+
+    /// The same of who sees the socket, see [`Place::mark`]. Context: any.
+    pub(crate) fn mark(&self, end: &(FlowKey, bool), way: Way) {
+        self.write(end, |place, set| place.mark(set, time::minute(), way));
+    }
+
+    fn write(
+        &self,
+        end: &(FlowKey, bool),
+        change: impl FnOnce(&Place, &[Words]) -> Option<(usize, Words)>,
+    ) {
         let place = Place::of(end, self.secret);
         let Some(set) = self.slots.read(place.set) else {
             return;
         };
-        if let Some((index, words)) = place.note(&set, time::minute(), way) {
+        if let Some((index, words)) = change(&place, &set) {
             self.slots.write(place.set, index, words);
         }
     }

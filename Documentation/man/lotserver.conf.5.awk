@@ -23,7 +23,7 @@ BEGIN {
 	print ".P\nA key that is absent or empty has its default; only\n.B accif\nmust be there. After a change run"
 	print ".BR \"lotServer.sh reload\" ,\nor for the keys marked R"
 	print ".BR \"lotServer.sh restart\" .\nA wrong value is named with its line and what is accepted, and nothing is changed."
-	print ".P\nKeys marked \\(lqno effect yet\\(rq are checked and kept, no more."
+	print ".P\nKeys marked \\(lqno effect\\(rq are checked and kept, no more."
 }
 
 /^=====*$/ && previous ~ /^Configuration$/ { inside = 1 }
@@ -50,7 +50,7 @@ inside && /^   "``/ {
 	print "Accepted: " roff(field[3]) "."
 	if (field[2] != "\001") print "Default: " roff(field[2]) "."
 	if (restart != "") print "R."
-	if (field[4] == "no") print "No effect yet."
+	if (field[4] == "no") print "No effect."
 	keys++
 }
 { previous = $0 }

@@ -6,7 +6,7 @@
 
 usage() {
 	cat <<-EOT
-		Usage: $0 {start | stop | reload | restart | boot | try | confirm | check | status | stats | uninstall}
+		Usage: $0 {start | stop | reload | restart | boot | try | confirm | check | status | stats | flows | rules | metrics | uninstall}
 
 		  start             load the accelerator with the settings of $CONFIG_FILE
 		  stop              unload it; open connections go on
@@ -19,12 +19,16 @@ usage() {
 		                    crashes in a row within ten minutes of a start
 		  check [FILE]      check a configuration and say what means something else
 		                    than with LotServer; touches nothing
-		  status (st)       show whether it runs, its sessions and its settings
+		  status (st)       show whether it runs, its sessions and its settings, and why
+		                    connections are not accelerated
 		  stats [all] [N]   show sessions and rates every 5 seconds, N times;
 		        [flows]     "all" adds the LAN side and retransmissions, "flows"
 		                    the busiest connections, which a terminal always gets
+		  flows             list all connections, and why each is accelerated or not
 		  rules             list the rules and how many connections each has met;
 		   [add|del RULE]   change them, now and for later starts
+		  metrics [FILE]    write counters for Prometheus, FILE in one piece
+		  --json            behind status, stats, flows and rules: JSON instead
 		  uninstall         stop and remove everything the installation put in
 		    (uninst) [-f]   place; -f also without the installation's record
 		  -h, --help        this text
@@ -66,21 +70,25 @@ main() {
 		lock 600
 		do_lasted "${2-}"
 		;;
+	# What the capture runs in, launched by start and reload.
+	capture-runs)
+		require_root
+		do_capture
+		;;
 	uninstall | uninst)
 		require_root
 		lock
 		do_uninstall "${2-}"
 		;;
 	status | st)
-		do_status
-		try_note
-		guard_status
-		conflicts_note
+		do_status "${@:2}"
 		;;
 	check) do_check "${2-}" ;;
 	stats) do_stats "${@:2}" ;;
+	flows) do_flows "${@:2}" ;;
+	metrics) do_metrics "${@:2}" ;;
 	rules)
-		(($# == 1)) || {
+		[[ -z ${2-} || ${2-} == --json ]] || {
 			require_root
 			lock
 		}
@@ -129,6 +137,7 @@ start_configured() {
 	shape_apply "${MATCHING[@]}"
 	ROLLBACK=
 	guard_watch
+	capture_apply
 	short_rtt_note
 	absent_note
 	say ''
@@ -249,6 +258,7 @@ do_stop() {
 stop_running() {
 	local status=0
 	trap '' HUP INT QUIT ABRT TERM
+	capture_stop
 	module_unload || status=1
 	ppp_remove
 	leftovers_restore || status=1
@@ -310,6 +320,7 @@ do_reload() {
 	# Last, what the new configuration no longer wants changed.
 	local status=0
 	shape_apply "${devices[@]}"
+	capture_apply
 	interfaces_with_lower "${devices[@]}"
 	offload_restore keep_wanted || status=1
 	[[ ${CONFIG[shrinkOSWmem]} != '0 0' ]] || wmem_restore || status=1

@@ -12,7 +12,14 @@ do_check() {
 	CONFIG_FILE=${1:-$CONFIG_FILE}
 	config_load
 	for name in "${KEY_ORDER[@]}"; do
-		[[ ${KEY_TARGET[$name]} != ignored || -z ${CONFIG_LINE[$name]-} ]] || ignored+=("$name")
+		[[ -n ${CONFIG_LINE[$name]-} ]] || continue
+		if [[ -n ${KEY_WHY[$name]-} ]]; then
+			# As shipped it says nothing to anybody.
+			[[ ${CONFIG[$name]} == "${KEY_DEFAULT[$name]:-0}" || -z ${CONFIG[$name]} ]] ||
+				say "$CONFIG_FILE:${CONFIG_LINE[$name]}: $name=\"${CONFIG[$name]}\" has no effect here: ${KEY_WHY[$name]}"
+		elif [[ ${KEY_TARGET[$name]} == ignored ]]; then
+			ignored+=("$name")
+		fi
 	done
 	((${#ignored[@]} == 0)) || say "Without effect here: ${ignored[*]}"
 	check_note gso 0 'turns tso, gso and sg of the cards off, which costs speed; this engine does not need it. Remove the line'

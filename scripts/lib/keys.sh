@@ -24,6 +24,20 @@ declare -gA KEY_ALIAS=(
 	[httpComp]=httpCompEnable
 )
 
+# Keys that are kept and change nothing, and why. Of the others of the original that
+# are "ignored" below, check names those that are given.
+declare -gA KEY_WHY=(
+	[byteCacheEnable]='this version has no two-sided cache'
+	[dataCompEnable]='this version has no two-sided compression'
+	[httpCompEnable]='this version has no two-sided compression'
+	[voipAccEnable]='of the router product; only TCP is accelerated'
+	[txCongestObey]='the kernel itself holds back what its queue or card refuses'
+	[mpoolMaxCache]='no memory is kept after connections end'
+	[lttMaxDelayMS]='there is no round-trip tunnel'
+	[udptun]="name the tunnel's own interface in accif"
+	[detectInterrupt]='a packet is handled by the processor on which it is met'
+)
+
 # key NAME KIND TARGET [DEFAULT]
 key() {
 	KEY_ORDER+=("$1")

@@ -47,15 +47,24 @@ rules_apply() {
 	return 1
 }
 
-# do_rules [add|del RULE...]: lists them with their hits, or changes one, in the
+# do_rules [--json|add RULE...|del RULE...]: lists them with their hits, or changes one, in the
 # engine and in the file.
 do_rules() {
 	local action=${1-} line
 	if [[ ! -e $APPEX_PROC/rules ]]; then
+		[[ $action != --json ]] || {
+			say '{"running": false}'
+			exit 1
+		}
 		say "$PRODUCT is NOT running!"
 		exit 1
 	fi
 	case $action in
+	--json)
+		rules_json
+		say "{\"running\": true, \"rules\": $JSON}"
+		return
+		;;
 	'')
 		printf '%10s  %s\n' hits rule
 		while IFS= read -r line; do
@@ -81,6 +90,18 @@ do_rules() {
 		put "$APPEX_PROC/rules" "-$rule" || die "not a rule: $rule"
 	fi
 	rules_save "$action" "$rule"
+}
+
+# rules_json: the rules that the engine has, in their order, in JSON.
+rules_json() {
+	local line list='' OBJECT
+	while IFS= read -r line; do
+		OBJECT=
+		json_put_string rule "${line%% #*}"
+		json_put_number hits "${line##*hits=}"
+		list+="${list:+, }{$OBJECT}"
+	done <"$APPEX_PROC/rules"
+	JSON="[$list]"
 }
 
 # rules_save ACTION RULE: the same for the file; comments and all other lines stay.

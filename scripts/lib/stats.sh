@@ -8,12 +8,13 @@
 STATS_INTERVAL=${APPEX_STATS_INTERVAL:-5}
 STATS_RUN_MAX=65535
 
-# do_stats [all] [flows] [N]: on a terminal a screen that is drawn anew until stopped (or
+# do_stats [all] [flows] [N] [--json]: on a terminal a screen that is drawn anew until stopped (or
 # N times), elsewhere plain blocks, N or one.
 do_stats() {
 	local all='' count='' flows='' arg i
-	[[ ! -t 1 ]] || flows=1
-	for arg in "$@"; do
+	json_flag "$@"
+	[[ ! -t 1 || -n $JSON_WANTED ]] || flows=1
+	for arg in "${REST[@]}"; do
 		if [[ $arg == all ]]; then
 			all=1
 		elif [[ $arg == flows ]]; then
@@ -27,12 +28,11 @@ do_stats() {
 	done
 	whole "$STATS_INTERVAL" 1 3600 || die "APPEX_STATS_INTERVAL must be a whole number of seconds from 1 to 3600"
 	if ! engine_running; then
-		say "$PRODUCT is NOT running!"
-		exit 1
+		stats_stopped
 	fi
 	if [[ -z $count ]]; then
 		count=1
-		[[ ! -t 1 ]] || count=$((STATS_RUN_MAX / STATS_INTERVAL))
+		[[ ! -t 1 || -n $JSON_WANTED ]] || count=$((STATS_RUN_MAX / STATS_INTERVAL))
 	fi
 	local -A NOW=() BEFORE=()
 	local TOP_NOW='' TOP_BEFORE='' ROOM=''
@@ -44,9 +44,10 @@ do_stats() {
 		sleep "$STATS_INTERVAL"
 		stats_look
 		[[ -z $flows ]] || top_look
-		if ((${#ENGINES[@]} == 0)); then
-			say "$PRODUCT is NOT running!"
-			exit 1
+		((${#ENGINES[@]} > 0)) || stats_stopped
+		if [[ -n $JSON_WANTED ]]; then
+			stats_json "$flows" || exit 0
+			continue
 		fi
 		[[ ! -t 1 ]] || printf '\e[H\e[2J'
 		stats_show "$all" || exit 0
@@ -55,6 +56,16 @@ do_stats() {
 			top_show "$(((NOW[time] - BEFORE[time]) / 1000))" "$ROOM" || exit 0
 		fi
 	done
+}
+
+# stats_stopped: there is nothing to show.
+stats_stopped() {
+	if [[ -n $JSON_WANTED ]]; then
+		say '{"running": false}'
+	else
+		say "$PRODUCT is NOT running!"
+	fi
+	exit 1
 }
 
 # stats_look: every counter of every engine, in NOW[engine/name], and the time.
@@ -154,4 +165,51 @@ retransmitted() {
 	difference "${1}LanInBytes" && local_bytes=$DIFFERENCE
 	((sent <= local_bytes)) || tenths=$(((sent - local_bytes) * 1000 / sent))
 	printf -v RATIO '%d.%d' $((tenths / 10)) $((tenths % 10))
+}
+
+# stats_json FLOWS: a look as one line of JSON. Fails when nobody reads any more.
+stats_json() {
+	local OBJECT='' i list='' millis=$(((NOW[time] - BEFORE[time]) / 1000))
+	json_put running true
+	json_put time "$((NOW[time] / 1000000))"
+	json_put interval_ms "$millis"
+	for i in "${!ENGINES[@]}"; do
+		engine_json "$i"
+		list+="${list:+, }$JSON"
+	done
+	json_put engines "[$list]"
+	engine_json total
+	json_put total "$JSON"
+	if [[ -n $1 ]]; then
+		top_json "$millis" "$TOP_MAX"
+		json_put busiest "$JSON"
+	fi
+	printf '%s\n' "{$OBJECT}" 2>/dev/null
+}
+
+# engine_json WHO: counters and rates of an engine, of all families and of each, in JSON. The counters that
+# are not of a family are by their names in the file stats.
+engine_json() {
+	local who=$1 OBJECT='' nested family name rest
+	for family in all: ipv4:V4 ipv6:V6; do
+		nested=$OBJECT OBJECT=
+		for name in flows:NumOfFlows tcp_flows:NumOfTcpFlows accelerated_flows:NumOfAccFlows active_flows:NumOfActFlows; do
+			json_put_number "${name%:*}" "${NOW[$who/${family#*:}${name#*:}]-0}"
+		done
+		for name in wan_in:WanInBytes wan_out:WanOutBytes lan_in:LanInBytes lan_out:LanOutBytes; do
+			rest=$who/${family#*:}${name#*:}
+			difference "$rest"
+			json_put_number "${name%:*}_bytes" "${NOW[$rest]-0}"
+			json_put "${name%:*}_bits_per_second" "$((DIFFERENCE * 8000 / (millis > 0 ? millis : 1)))"
+		done
+		JSON="{$OBJECT}" OBJECT=$nested
+		json_put "${family%:*}" "$JSON"
+	done
+	nested=$OBJECT OBJECT=
+	while IFS= read -r name; do
+		json_put_number "$name" "${NOW[$who/$name]}"
+	done < <(printf '%s\n' "${!NOW[@]}" | sed -n "s|^$who/\([A-Za-z0-9_]*\)$|\1|p" | grep -vE '^(V4|V6|NumOf.*Flows|(Wan|Lan)(In|Out)Bytes)' | sort)
+	JSON="{$OBJECT}" OBJECT=$nested
+	json_put events "$JSON"
+	JSON="{$OBJECT}"
 }

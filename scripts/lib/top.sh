@@ -28,9 +28,8 @@ top_look() {
 		}') || TOP_NOW=
 }
 
-# top_show MILLIS COUNT: the COUNT busiest since TOP_BEFORE, MILLIS ago.
-top_show() {
-	[[ -n $TOP_NOW ]] || return 0
+# top_rows MILLIS: every connection with its rates since TOP_BEFORE, MILLIS ago, the busiest first.
+top_rows() {
 	# shellcheck disable=SC2016 # awk's own dollars
 	awk -v millis="$1" '
 		# A kbit is 128 bytes here, as in the rest of the screen.
@@ -45,7 +44,13 @@ top_show() {
 			share = sent > 0 ? ($7 - again[$1, $2]) * 100 / sent : 0
 			printf "%.2f\t%.2f\t%.1f\t%.1f\t%.1f\t%s\t%s\t%s\t%s\n", kbits($4 - acked[$1, $2]),
 				kbits($5 - received[$1, $2]), share, $8 / 1000, $9 / 1000, $3, $10, $1, $2
-		}' <(printf '%s\n' "$TOP_BEFORE") <(printf '%s\n' "$TOP_NOW") | LC_ALL=C sort -t $'\t' -k1,1nr -k2,2nr | {
+		}' <(printf '%s\n' "$TOP_BEFORE") <(printf '%s\n' "$TOP_NOW") | LC_ALL=C sort -t $'\t' -k1,1nr -k2,2nr
+}
+
+# top_show MILLIS COUNT: the COUNT busiest.
+top_show() {
+	[[ -n $TOP_NOW ]] || return 0
+	top_rows "$1" | {
 		printf '%12s %12s %7s %8s %8s  %-12s %-20s %s\n' 'out kbit/s' 'in kbit/s' 'again%' 'rtt ms' 'base ms' why mode/phase connection
 		local out in share rtt base why mode near far left=$2
 		while ((left > 0)) && IFS=$'\t' read -r out in share rtt base why mode near far; do
@@ -56,6 +61,19 @@ top_show() {
 		# Read what is left, so that sort does not meet a closed pipe.
 		cat >/dev/null
 	} 2>/dev/null
+}
+
+# top_json MILLIS COUNT: the same, in JSON.
+top_json() {
+	JSON='[]'
+	[[ -n $TOP_NOW ]] || return 0
+	# shellcheck disable=SC2016 # awk's own dollars
+	JSON=[$(top_rows "$1" | awk -F '\t' -v left="$2" '
+		NR <= left {
+			printf "%s{\"local\": \"%s\", \"remote\": \"%s\", \"reason\": \"%s\", \"control\": \"%s\", ", (NR > 1 ? ", " : ""), $8, $9, $6, $7
+			printf "\"out_bits_per_second\": %.0f, \"in_bits_per_second\": %.0f, \"again_percent\": %s, ", $1 * 1024, $2 * 1024, $3
+			printf "\"rtt_ms\": %s, \"base_rtt_ms\": %s}", $4, ($5 > 0 ? $5 : "null")
+		}')]
 }
 
 # top_room: how many connections the screen has room for, in ROOM.

@@ -15,6 +15,10 @@ pub const SETS: usize = 1024;
 /// Entries of a set.
 pub const WAYS: usize = 4;
 
+/// Sets that the subnets of one IPv6 site (/48) share: it is given away as a whole and has 65,536 of them, with which its owner
+/// could push out what is known of all others. An owner of IPv4 has 256 subnets in a /16, which is no harm.
+const SITE_SETS: usize = 16;
+
 /// Minutes after which capacity and round trip are no longer believed: congestion comes and goes in minutes.
 const RATE_MINUTES: u16 = 10;
 
@@ -78,11 +82,16 @@ impl Place {
             Family::V4 => 4,
             Family::V6 => 6,
         };
-        let hash = mix(mix(mix(key ^ family) ^ word(high)) ^ word(low));
-        // CAST: parts of the hash.
-        let tag = (hash >> 48) as u16;
+        let site = match network.family {
+            Family::V4 => word(high),
+            Family::V6 => word(high) >> 16,
+        };
+        let site = mix(mix(key ^ family) ^ site);
+        let hash = mix(mix(site ^ word(high)) ^ word(low));
+        // CAST: parts of the hashes.
+        let (tag, within) = ((hash >> 48) as u16, (hash as usize) % SITE_SETS);
         Self {
-            set: (hash as usize) % SETS,
+            set: (site as usize).wrapping_add(within) % SETS,
             // Zero is an empty entry.
             tag: tag.max(1),
         }

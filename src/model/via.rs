@@ -23,17 +23,24 @@ pub const WAYS: usize = 4;
 /// Minutes for which an entry is believed: routes and addresses change.
 const MINUTES: u16 = 10;
 
-/// An entry: the connection's tag; check, minute, whether the peer is in a subnet of the interface, interface. Zero is empty.
+/// An entry: the connection's tag; check, minute, whether the peer is in a subnet of the interface, whether what is sent is
+/// accelerated, interface. Zero is empty.
 pub type Words = [u64; 2];
 
 /// How a connection leaves.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Way {
-    /// Index of the interface, below 2^31 as the kernel's are.
+    /// Index of the interface, below 2^30: the kernel counts from 1.
     pub interface: u32,
     /// The peer is in a subnet of that interface.
     pub is_onlink: bool,
+    /// What the end sends is accelerated. Kept while packets are captured only.
+    pub is_accelerated: bool,
 }
+
+const ONLINK: u64 = 1 << 31;
+const ACCELERATED: u64 = 1 << 30;
+const INTERFACE: u64 = ACCELERATED - 1;
 
 /// Where the entry of a connection is, and how it is told from others there.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -68,14 +75,26 @@ impl Place {
             return None;
         }
         Some(Way {
-            // CAST: the low 31 bits.
-            interface: (second & 0x7fff_ffff) as u32,
-            is_onlink: second & (1 << 31) != 0,
+            // CAST: the low 30 bits.
+            interface: (second & INTERFACE) as u32,
+            is_onlink: second & ONLINK != 0,
+            is_accelerated: second & ACCELERATED != 0,
         })
     }
 
-    /// Notes how the connection leaves: which entry to write, and what. `None` if just that is there already.
+    /// Notes how the connection leaves, by a packet of which nothing else is known: which entry to write, and what. `None` if
+    /// just that is there already.
     pub fn note(&self, set: &[Words], minute: u16, way: Way) -> Option<(usize, Words)> {
+        let known = self.find(set, minute);
+        let way = Way {
+            is_accelerated: known.is_some_and(|known| known.is_accelerated),
+            ..way
+        };
+        self.mark(set, minute, way)
+    }
+
+    /// Notes all of it, as who sees the socket knows it.
+    pub fn mark(&self, set: &[Words], minute: u16, way: Way) -> Option<(usize, Words)> {
         let known = self.entry(set);
         if known.is_some() && known.map(|(_, second)| minute_of(second)) == Some(minute) {
             if self.find(set, minute) == Some(way) {
@@ -86,11 +105,12 @@ impl Place {
             Some((index, _)) => index,
             None => oldest(set, minute),
         };
-        let onlink = u64::from(way.is_onlink) << 31;
+        let flag = |is_set, bit| if is_set { bit } else { 0 };
         let second = self.check()
             | (u64::from(minute) << 32)
-            | onlink
-            | u64::from(way.interface & 0x7fff_ffff);
+            | flag(way.is_onlink, ONLINK)
+            | flag(way.is_accelerated, ACCELERATED)
+            | (u64::from(way.interface) & INTERFACE);
         Some((index, [self.tag, second]))
     }
 

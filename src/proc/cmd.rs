@@ -3,9 +3,9 @@
 //! The file `cmd`: all settings that have no file of their own.
 
 use super::directory::Directory;
-use super::files::{list_obeyed_by_sockets, obeyed_by_sockets, Print};
+use super::files::{list_obeyed_by_sockets, note_unused, obeyed_by_sockets, Print};
 use super::store::printable;
-use crate::model::settings::{self, FileLine, Key, Parsed, Slot, TextKey, TEXT_MAX};
+use crate::model::settings::{self, Effect, FileLine, Key, Parsed, Slot, TextKey, TEXT_MAX};
 use core::fmt::Write;
 use kernel::prelude::*;
 use kernel::seq_file::SeqFile;
@@ -61,8 +61,17 @@ pub(super) fn write(directory: &Directory, data: &[u8]) -> Result {
     let mut review = false;
     for change in changes {
         match change {
-            Change::Scalar(key, slot) => review |= store.set(key, slot) && obeyed_by_sockets(key),
+            Change::Scalar(key, slot) => {
+                if store.set(key, slot) {
+                    review |= obeyed_by_sockets(key);
+                    note_unused(directory, key, slot);
+                }
+            }
             Change::Text(key, text) => {
+                let spec = key.spec();
+                if spec.effect == Effect::Stored && !text.is_empty() {
+                    directory.note_unused(spec.name);
+                }
                 store.set_text(key, text);
                 review |= list_obeyed_by_sockets(key);
             }

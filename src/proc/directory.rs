@@ -199,6 +199,14 @@ impl Directory {
         }
     }
 
+    /// Tells that a value is kept and nothing done with it.
+    pub(super) fn note_unused(&self, name: &str) {
+        let log_level = self.settings().map_or(WARNINGS, |s| s.get(Key::LogLevel));
+        if log_level >= CHANGES && log_allowed() {
+            pr_info!("{name}: kept, has no effect here\n");
+        }
+    }
+
     /// Counts and logs a refused value.
     pub(super) fn refuse(&self, reject: Reject, value: &[u8]) -> Error {
         self.state.count(self.cpu_number(), Event::RejectedWrites);

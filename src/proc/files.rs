@@ -5,7 +5,9 @@
 use super::directory::Directory;
 use super::{cmd, flows, interfaces};
 use crate::flows::Flow;
-use crate::model::settings::{self, FileLine, Kind, Parsed, Reject, Slot, Spec, TextKey, Why};
+use crate::model::settings::{
+    self, Effect, FileLine, Initial, Kind, Parsed, Reject, Slot, Spec, TextKey, Why,
+};
 use crate::model::stats;
 use crate::model::text::strip_newline;
 use crate::state::VERSION;
@@ -70,8 +72,8 @@ impl Content {
                 if changed && obeyed_by_sockets(key) {
                     self.directory.review();
                 }
-                if changed && slot != 0 && is_absent(key) {
-                    self.directory.note_absent(self.spec.name);
+                if changed {
+                    note_unused(&self.directory, key, slot);
                 }
                 Ok(())
             }
@@ -85,6 +87,26 @@ impl Content {
 pub(super) fn obeyed_by_sockets(key: settings::Key) -> bool {
     use settings::Key::{ShortRttMs, SubnetAccEnable, TcpAccEnable, TcpFlags};
     matches!(key, TcpAccEnable | SubnetAccEnable | ShortRttMs | TcpFlags)
+}
+
+/// Tells of a number that was set to something else than as shipped and has no effect here.
+pub(super) fn note_unused(directory: &Directory, key: settings::Key, slot: u64) {
+    let spec = key.spec();
+    let is_shipped = matches!(spec.default, Initial::Scalar(default) if default == slot);
+    if spec.effect == Effect::Active || is_shipped || is_scripts_own(key) {
+        return;
+    }
+    if is_absent(key) {
+        directory.note_absent(spec.name);
+    } else {
+        directory.note_unused(spec.name);
+    }
+}
+
+/// Whether there is nothing to tell: scripts set `engSysEnable` at each start, and obey the other two themselves.
+fn is_scripts_own(key: settings::Key) -> bool {
+    use settings::Key::{EngSysEnable, Gso, Rsc};
+    matches!(key, EngSysEnable | Gso | Rsc)
 }
 
 /// Whether the setting switches something on that only the original has.

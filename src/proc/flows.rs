@@ -7,8 +7,8 @@
 use super::directory::{Directory, Shown};
 use crate::adoption::FIXED_RATE;
 use crate::congestion;
+use crate::convert::is_onlink;
 use crate::flows::Flow;
-use crate::hooks::is_onlink;
 use crate::model::classify::{FlowKey, TCP};
 use crate::model::flow;
 use crate::model::flow_line::{Connection, Ends, Line, Model, State};

@@ -24,6 +24,7 @@
 
 #include "helpers.h"
 #include "helpers_qdisc.h"
+#include "helpers_trace.h"
 
 /* Macros that bindgen cannot evaluate by itself. */
 enum {

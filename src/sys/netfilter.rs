@@ -58,17 +58,28 @@ impl Verdict {
     }
 }
 
-/// A packet met in PRE_ROUTING or POST_ROUTING.
+/// A packet met in PRE_ROUTING, FORWARD or POST_ROUTING.
 ///
 /// # Invariants
 ///
-/// `packet` is in one of these hooks, and of the family `v6` says.
+/// `packet` is in one of these hooks, and of the family `v6` says; `state` is what that hook was given.
 pub(crate) struct Routed<'a> {
     packet: Packet<'a>,
+    state: *const c::nf_hook_state,
     v6: bool,
 }
 
 impl<'a> Routed<'a> {
+    /// # Safety
+    ///
+    /// `skb` and `state` must be what such a hook of that family was given, and `'a` lie in its call.
+    unsafe fn new(skb: *mut c::sk_buff, state: *const c::nf_hook_state, v6: bool) -> Self {
+        // SAFETY: Promised by the caller; hooks run in an RCU read side.
+        let packet = unsafe { Packet::from_raw(skb) };
+        // INVARIANT: Promised by the caller.
+        Routed { packet, state, v6 }
+    }
+
     /// The packet.
     pub(crate) fn packet(&self) -> &Packet<'a> {
         &self.packet
@@ -77,6 +88,12 @@ impl<'a> Routed<'a> {
     /// Source and destination as who sent it wrote them, whatever has translated them since, if that is known.
     pub(crate) fn untranslated(&self) -> Option<[([u8; 16], u16); 2]> {
         self.packet.untranslated(self.v6)
+    }
+
+    /// Gives a copy to whoever listens to the nflog group `group`. Takes time only if somebody does.
+    pub(crate) fn log(&self, group: u16) {
+        // SAFETY: Packet and state are valid during the hook's call, by the type invariant.
+        unsafe { self.packet.log(self.state, group) }
     }
 
     /// Sends `bytes`, a packet from the network header on, to where this one came from.
@@ -160,8 +177,8 @@ pub(crate) trait Hooks: Sync + 'static {
     /// A packet of a local socket of another namespace.
     fn guest_out(&self, family: Family, sending: &mut LocalOut<'_>);
 
-    /// A packet that is forwarded to `out`, before its addresses are translated.
-    fn forward(&self, family: Family, out: &Device<'_>, packet: &Packet<'_>);
+    /// A packet that is forwarded from `dev` to `out`, before the sender's address is translated, and after the receiver's.
+    fn forward(&self, family: Family, dev: &Device<'_>, out: &Device<'_>, packet: &Routed<'_>);
 
     /// A packet that leaves by `out`, local or forwarded.
     fn post_routing(&self, family: Family, out: &Device<'_>, packet: &Routed<'_>) -> Verdict;
@@ -330,8 +347,11 @@ unsafe extern "C" fn forward_hook<H: Hooks, const V6: bool>(
 ) -> ffi::c_uint {
     // SAFETY: As above.
     unsafe {
-        if let Some(out) = Device::from_raw((*state).out) {
-            (*target.cast::<H>()).forward(family(V6), &out, &Packet::from_raw(skb));
+        let (dev, out) = ((*state).in_, (*state).out);
+        if let (Some(dev), Some(out)) = (Device::from_raw(dev), Device::from_raw(out)) {
+            // This hook is registered in FORWARD.
+            let routed = Routed::new(skb, state, V6);
+            (*target.cast::<H>()).forward(family(V6), &dev, &out, &routed);
         }
     }
     c::NF_ACCEPT
@@ -350,9 +370,8 @@ unsafe extern "C" fn post_routing_hook<H: Hooks, const V6: bool>(
         let Some(out) = Device::from_raw((*state).out) else {
             return c::NF_ACCEPT;
         };
-        let packet = Packet::from_raw(skb);
-        // INVARIANT: This hook is registered in POST_ROUTING.
-        let routed = Routed { packet, v6: V6 };
+        // This hook is registered in POST_ROUTING.
+        let routed = Routed::new(skb, state, V6);
         let verdict = (*target.cast::<H>()).post_routing(family(V6), &out, &routed);
         verdict.to_raw()
     }
@@ -371,9 +390,8 @@ unsafe extern "C" fn pre_routing_hook<H: Hooks, const V6: bool>(
         let Some(dev) = Device::from_raw((*state).in_) else {
             return c::NF_ACCEPT;
         };
-        let packet = Packet::from_raw(skb);
-        // INVARIANT: This hook is registered in PRE_ROUTING.
-        let routed = Routed { packet, v6: V6 };
+        // This hook is registered in PRE_ROUTING.
+        let routed = Routed::new(skb, state, V6);
         let verdict = (*target.cast::<H>()).pre_routing(family(V6), &dev, &routed);
         verdict.to_raw()
     }

@@ -133,6 +133,27 @@ impl<'a> Packet<'a> {
         unsafe { c::appex_skb_send_reply(self.skb, bytes.as_ptr().cast(), len, v6) }
     }
 
+    /// Gives a copy to the listeners of an nflog group.
+    ///
+    /// # Safety
+    ///
+    /// `state` must be that of the hook in which the packet is met.
+    pub(in crate::sys) unsafe fn log(&self, state: *const c::nf_hook_state, group: u16) {
+        // SAFETY: Valid by the type invariant, in an RCU read side; the rest the caller promises.
+        unsafe { c::appex_skb_log(self.skb, state, group) }
+    }
+
+    /// The socket that sends the packet, if it is a TCP stream socket. Its lock may be held by anybody, or nobody.
+    pub(in crate::sys) fn unlocked_sender(&self) -> Option<*mut c::sock> {
+        // SAFETY: Valid by the type invariant.
+        let sk = unsafe { c::appex_skb_full_sk(self.skb) };
+        if sk.is_null() {
+            return None;
+        }
+        // SAFETY: A full socket, kept by the packet's reference.
+        unsafe { c::appex_sk_is_tcp_stream(sk) }.then_some(sk)
+    }
+
     /// Has a SYN-ACK repeated after `ms` if no answer comes, instead of a
     /// second.
     ///

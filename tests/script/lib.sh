@@ -116,7 +116,7 @@ with_parts() {
 	STATUS=0
 	# shellcheck disable=SC2016 # for the inner shell
 	SELF=$LOT bash -c 'set -euo pipefail
-		for part in common keys check config offload shape device engine rules system report stats top later try guard compare uninstall commands; do
+		for part in common json keys check config offload shape device engine rules system report why stats top flows metrics capture later try guard compare uninstall commands; do
 			. "$APPEX_ROOT/bin/lib/$part.sh"
 		done
 		eval "$1"' with_parts "$1" >"$T/out" 2>"$T/err" || STATUS=$?

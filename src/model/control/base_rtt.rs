@@ -41,6 +41,9 @@ const LUCK_SHARE: u32 = 16;
 /// Multiple of the noise that luck explains. More is a queue of others. The noise is not fully known yet.
 const LUCK_NOISE: u32 = 4;
 
+/// Multiple of the base that round trips wander to by themselves.
+const WANDER_MAX: u32 = 3;
+
 /// Windowed minima of the round-trip time, microseconds.
 pub(super) struct BaseRtt {
     buckets: Buckets<BUCKETS>,
@@ -166,9 +169,12 @@ impl BaseRtt {
         }
         if now_us >= self.recent_end_us && self.recent_count >= MIN_SAMPLES {
             let min = self.recent.newest().unwrap_or(u32::MAX);
-            let range = self.recent_max_us.saturating_sub(min);
-            self.ranges_us = self.ranges_us.saturating_add(range);
-            self.quarters = self.quarters.saturating_add(1);
+            // A long queue that goes away is no wander.
+            if self.recent_max_us <= near_us.saturating_mul(WANDER_MAX) {
+                let range = self.recent_max_us.saturating_sub(min);
+                self.ranges_us = self.ranges_us.saturating_add(range);
+                self.quarters = self.quarters.saturating_add(1);
+            }
             self.recent.age();
             self.recent_count = 0;
             self.recent_max_us = 0;

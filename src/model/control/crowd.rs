@@ -52,6 +52,9 @@ const FILLER_ROUNDS: u8 = 20;
 /// others had left in a drain.
 const HUMBLE_PROBES: u8 = 30;
 
+/// Each probe that finds room without a queue leaves one part in so many of them: three do.
+const ROOM_SHARE: u8 = 4;
+
 /// Who shares the bottleneck, as far as is known.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 enum Others {
@@ -132,9 +135,14 @@ impl Crowd {
         }
     }
 
-    /// A probe is over.
-    pub(super) fn probed(&mut self) {
-        self.humble_probes = self.humble_probes.saturating_sub(1);
+    /// A probe is over; `room` if all that was sent more arrived, and nothing waited: a few of those in a row, and the others
+    /// are gone.
+    pub(super) fn probed(&mut self, room: bool) {
+        self.humble_probes = if room {
+            self.humble_probes / ROOM_SHARE
+        } else {
+            self.humble_probes.saturating_sub(1)
+        };
     }
 
     /// Room that a probe finds may be taken fast.

@@ -90,7 +90,7 @@ impl Zeta {
     pub(super) fn slower(&mut self, ack: &Ack, settings: &Settings, seen: &Observation) {
         let steady = matches!(
             self.phase,
-            Phase::Cruise { .. } | Phase::Drain { .. } | Phase::Judge { .. }
+            Phase::Cruise { .. } | Phase::Drain { .. } | Phase::Up { .. } | Phase::Judge { .. }
         );
         let rtt = &self.path.rtt;
         let base = rtt.base().unwrap_or(u32::MAX);

@@ -46,11 +46,11 @@ impl History {
 
     /// The mark that `back` others have followed.
     fn mark(&self, back: u8) -> Option<Mark> {
-        let index = usize::from(self.head)
-            .saturating_add(MARKS)
-            .saturating_sub(usize::from(back))
-            % MARKS;
-        self.marks.get(index).copied()
+        let index = match self.head.checked_sub(back) {
+            Some(index) => index,
+            None => self.head.saturating_add(MARKS as u8).saturating_sub(back),
+        };
+        self.marks.get(usize::from(index)).copied()
     }
 
     /// Forgets everything: the loss counter jumped for a reason that is not loss (a timeout marks all in flight).

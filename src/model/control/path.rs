@@ -54,6 +54,8 @@ pub(super) struct Path {
     history: History,
     pub(super) window: Window,
     resync: bool,
+    /// Round trip up to which a queue is no congestion, milliseconds (`dbcRttThreshMS`).
+    pub(super) patient_until_ms: u16,
     last_kind: Kind,
     /// Highest pacing rate in force in each of the last rounds, the running one first; kilobytes per second, rounded up.
     sent_kb: [u32; SENT_ROUNDS],
@@ -77,10 +79,19 @@ impl Path {
             history: History::default(),
             window: Window::default(),
             resync: false,
+            patient_until_ms: 0,
             last_kind: Kind::High,
             // The kernel does not pace the first ten packets: anything may have been their rate.
             sent_kb: [u32::MAX; SENT_ROUNDS],
         }
+    }
+
+    /// Queue delay from which on a standing queue counts as congestion, microseconds: not before the round trip is as long as
+    /// the administrator allows.
+    pub(super) fn congested(&self) -> u32 {
+        let until_us = u32::from(self.patient_until_ms).saturating_mul(1_000);
+        let allowed = until_us.saturating_sub(self.rtt.base().unwrap_or(0));
+        self.rtt.threshold().max(allowed)
     }
 
     /// Tells the pacing rate in force from now on.
@@ -186,7 +197,7 @@ impl Path {
             sample,
             excess,
             forgiven: false,
-            queued: self.rtt.queue() > self.rtt.threshold(),
+            queued: self.rtt.queue() > self.congested(),
             loaded: self.rtt.is_loaded(),
             rwnd_limited,
             lost,

@@ -18,6 +18,10 @@ const EVEN_ROUNDS: u8 = 2;
 const PROBE_PACKETS: u32 = 64;
 const PROBE_ROUNDS: u8 = 4;
 
+/// Probes in a row that found room, each a step above the one before, after which one failure is forgotten: a bucket of tokens is
+/// empty by then.
+const TRUSTED_FINDS: u8 = 6;
+
 impl Zeta {
     pub(super) fn cruise(&mut self, now_us: u64) {
         self.cruise_rounds = self.schedule.cruise_rounds(now_us);
@@ -181,14 +185,21 @@ impl Zeta {
         if !round.app_limited && (found || !queued) {
             self.path.capacity.raise(got);
         }
-        self.crowd.probed();
+        self.crowd.probed(found && !queued && !seen.loaded);
         let blocked = queued && !self.path.rtt.is_noisy();
         // As much more delivered as sent: the queue that ended the search was jitter.
         let misled =
             core::mem::take(&mut self.unsure) && found && blocked && self.path.rtt.is_jumpy();
         // One find may be a wave of the path.
-        let clear = misled || !self.path.rtt.is_noisy() || self.found;
-        self.found = found;
+        let clear = misled || !self.path.rtt.is_noisy() || self.finds != 0;
+        self.finds = if found {
+            self.finds.saturating_add(1)
+        } else {
+            0
+        };
+        if found && self.finds % TRUSTED_FINDS == 0 {
+            self.schedule.harmless();
+        }
         if misled {
             self.path.rtt.mistaken();
         } else if found && seen.loaded {

@@ -57,8 +57,6 @@ pub struct Ack {
     pub in_flight: u32,
     /// The sample was taken while the application had nothing to send.
     pub is_app_limited: bool,
-    /// The sample is from a retransmitted packet.
-    pub is_retrans: bool,
     /// The ACK was probably delayed by the receiver.
     pub is_ack_delayed: bool,
     /// Congestion window now in force, packets.
@@ -73,20 +71,10 @@ pub struct Ack {
     pub rttvar_us: u32,
     /// State of loss recovery.
     pub ca_state: CaState,
-    /// The window was what limited sending.
-    pub is_cwnd_limited: bool,
     /// Receiver's window, bytes.
     pub snd_wnd_bytes: u32,
     /// Packets sent and not cumulatively acknowledged.
     pub packets_out: u32,
-    /// Tolerated reordering, packets.
-    pub reordering: u32,
-    /// Packets delivered with a congestion mark, wraps.
-    pub delivered_ce: u32,
-    /// Retransmissions since the start.
-    pub total_retrans: u32,
-    /// Data segments sent since the start, wraps.
-    pub data_segs_out: u32,
     /// Limit set by the application or administrator, bytes per second.
     pub max_pacing_rate: u64,
     /// Time stamp that the peer put on this ACK (RFC 7323), in its own unit, wraps; `None` without the option.
@@ -146,7 +134,7 @@ pub struct Settings {
     /// Smoothed round trip from which on heavy loss is answered classically, milliseconds.
     pub half_cwnd_min_srtt_ms: u32,
     /// Heavy loss is more than one packet in `1 << shift`.
-    pub half_cwnd_loss_rate_shift: u32,
+    pub half_cwnd_loss_rate_shift: u8,
     /// Window the classic answer does not go below, packets.
     pub half_cwnd_low_limit: u32,
     /// Window below which neither halving nor a timeout that is over goes, packets (`minSsThresh`, first number).
@@ -161,6 +149,8 @@ pub struct Settings {
     pub max_cwnd: u32,
     /// Largest rate of the connection, bytes per second; 0 is no limit.
     pub max_rate: u64,
+    /// Round trip up to which a queue is not taken for congestion, milliseconds (`dbcRttThreshMS`); 0 is none.
+    pub patient_until_ms: u16,
 }
 
 impl Default for Settings {
@@ -183,6 +173,7 @@ impl Default for Settings {
             ultra_boost: 0,
             max_cwnd: 0,
             max_rate: 0,
+            patient_until_ms: 0,
         }
     }
 }

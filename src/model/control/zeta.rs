@@ -45,8 +45,8 @@ pub struct Zeta {
     pub(super) crowd: Crowd,
     /// The search ended by a reading of the queue alone.
     pub(super) unsure: bool,
-    /// The last probe found room.
-    pub(super) found: bool,
+    /// Probes in a row that found room.
+    pub(super) finds: u8,
     /// A whole round was sent at the estimated capacity and lost no more than usual.
     pub(super) proven: bool,
     /// All rounds that met no queue.
@@ -83,7 +83,7 @@ impl Zeta {
             ignore_queue: 0,
             crowd: Crowd::default(),
             unsure: false,
-            found: false,
+            finds: 0,
             proven: false,
             unloaded: Tally::default(),
             resumed: remembered(start).map_or(0, |(rate, _)| rate),
@@ -117,11 +117,10 @@ impl Zeta {
     }
 
     /// Takes an ACK and decides how to go on.
-    pub fn on_ack(&mut self, ack: &Ack, settings: &Settings) -> Control {
-        let ack = &Ack {
-            is_app_limited: self.path.window.on_ack(ack) || ack.is_app_limited,
-            ..*ack
-        };
+    pub fn on_ack(&mut self, mut ack: Ack, settings: &Settings) -> Control {
+        ack.is_app_limited |= self.path.window.on_ack(&ack);
+        let ack = &ack;
+        self.path.patient_until_ms = settings.patient_until_ms;
         let mut seen = self.path.on_ack(ack);
         self.forgive(ack, &mut seen);
         let undone =
@@ -296,7 +295,7 @@ impl Zeta {
     pub(super) fn standing_queue(&self, round: &Round) -> bool {
         self.path
             .least_queue(round)
-            .is_some_and(|queue| queue > self.path.rtt.threshold())
+            .is_some_and(|queue| queue > self.path.congested())
     }
 
     /// Whether maximum-transmit mode is on for this connection now.
@@ -311,7 +310,7 @@ impl Zeta {
     fn classic(&mut self, ack: &Ack, round: &Round, settings: &Settings) {
         let total = round.total();
         let limit = total
-            .checked_shr(settings.half_cwnd_loss_rate_shift)
+            .checked_shr(u32::from(settings.half_cwnd_loss_rate_shift))
             .unwrap_or(0);
         let slow = ack.srtt_us / 1_000 >= settings.half_cwnd_min_srtt_ms;
         if !slow || total < CLASSIC_PACKETS || round.lost <= limit {

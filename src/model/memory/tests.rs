@@ -2,6 +2,7 @@
 
 use super::{Known, Place, Report, Words, SETS, WAYS};
 use crate::model::units::Addr;
+use std::vec::Vec;
 
 const KEY: u64 = 0x1234_5678_9abc_def0;
 
@@ -239,4 +240,25 @@ fn addresses_spread_over_the_sets() {
     // 64 a set on average; a binomial spread of 8.
     let (least, most) = (used.iter().min(), used.iter().max());
     assert!(least > Some(&24) && most < Some(&104), "{least:?} {most:?}");
+}
+
+#[test]
+fn a_site_cannot_push_out_what_is_known_of_others() {
+    let site = 0x2001_0db8_0042_u128 << 80;
+    let sets = |subnets: u128| {
+        let mut sets: Vec<usize> = (0..subnets)
+            .map(|subnet| Addr::v6((site | subnet << 64).to_be_bytes()))
+            .map(|addr| Place::of(addr, KEY).set)
+            .collect();
+        sets.sort_unstable();
+        sets.dedup();
+        sets.len()
+    };
+    assert_eq!(sets(65_536), 16);
+    // Its subnets do not all meet in one of them either.
+    assert!(sets(32) > 8);
+    let mut v4: Vec<usize> = (0..=255).map(|c| place([198, 51, c, 1]).set).collect();
+    v4.sort_unstable();
+    v4.dedup();
+    assert!(v4.len() > 200, "{}", v4.len());
 }

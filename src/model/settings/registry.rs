@@ -76,34 +76,34 @@ scalars! {
         "outbound rate of each interface with a shaper in kbit/s; 0 is no limit";
     WanInKbps = File "wanInKbps", KBPS, 1_000_000, Stored,
         "inbound rate of the WAN interfaces in kbit/s; 0 is no limit";
-    PcapEnable = File "pcapEnable", Kind::Bool, 0, Stored,
-        "packet capture switch of the original; use tcpdump";
+    PcapEnable = File "pcapEnable", Kind::Bool, 0, Active,
+        "1 gives packets of accelerated connections to nflog group 24944; lotServer.sh has tcpdump write them to /appex/log";
     ByteCacheEnable = File "byteCacheEnable", Kind::Bool, 0, Stored,
-        "two-sided byte cache of the original";
+        "two-sided byte cache of the original; there is none, a warning says so";
     DataCompEnable = File "dataCompEnable", Kind::Bool, 0, Stored,
-        "two-sided compression of the original";
+        "two-sided compression of the original; there is none, a warning says so";
     HttpCompEnable = File "httpCompEnable", Kind::Bool, 0, Stored,
-        "two-sided HTTP compression of the original";
+        "two-sided HTTP compression of the original; there is none, a warning says so";
     HostFairEnable = File "hostFairEnable", Kind::Bool, 0, Active,
         "1 has the shaper share the rate among destination hosts, then among flows; 0 among flows";
     VoipAccEnable = File "voipAccEnable", Kind::Bool, 0, Stored,
-        "router product: VoIP acceleration";
+        "router product: VoIP acceleration; only TCP is accelerated here";
     EngSysEnable = File "engSysEnable", Kind::Bool, 0, Stored,
-        "optional switch that scripts set to 1";
+        "optional switch that scripts set to 1; its meaning is not published";
     WanRateAutoDetect = File "wanRateAutoDetect", Kind::Bool, 0, Stored,
-        "router product: 1 detects the WAN rate";
+        "router product: 1 detects the WAN rate; with shaperEnable 0 each connection measures its own";
     WanBurstBytes = File "wanBurstBytes", BYTES, 0, Stored,
-        "router product: outbound burst in bytes";
+        "router product: outbound burst in bytes; smBurstMin and smBurstMS have that effect";
     WanInBurstBytes = File "wanInBurstBytes", BYTES, 0, Stored,
-        "router product: inbound burst in bytes";
+        "router product: inbound burst in bytes; there is no such limit";
     VoipSkipPackets = File "voipSkipPackets", uint(0, 65_535), 0, Stored,
-        "router product: packets before a flow counts as VoIP";
+        "router product: packets before a flow counts as VoIP; flows are not told apart by that";
     HostFairTcpAccSessNum = File "hostFairTcpAccSessNum", uint(0, 16_777_216), 0, Stored,
-        "router product: accelerated TCP sessions per host";
+        "router product: accelerated TCP sessions per host; engine limits sessions, of all hosts together";
     HostFairTcpActSessNum = File "hostFairTcpActSessNum", uint(0, 16_777_216), 0, Stored,
-        "router product: active TCP sessions per host";
+        "router product: active TCP sessions per host; engine limits sessions, of all hosts together";
     HostFairUdpSessNum = File "hostFairUdpSessNum", uint(0, 16_777_216), 0, Stored,
-        "router product: UDP sessions per host";
+        "router product: UDP sessions per host; engine limits sessions, of all hosts together";
     LogLevel = File "logLevel", uint(0, 7), 6, Active,
         "least important kernel log level that is printed: 3 errors, 4 refused values too, 6 changes too";
 
@@ -150,24 +150,25 @@ scalars! {
         "packets beyond the window at the start of a connection and after idling, at most 1024; 0 is none";
     MinSsThresh = Cmd "minSsThresh", Kind::Pair { min: 0, max: 0x3fff_ffff }, pack(8, 24), Active,
         "window in packets below which no reduction goes: usually, and on a path that loses at random";
-    DbcRttThreshMs = Cmd "dbcRttThreshMS", Kind::OptUint { max: 120_000 }, EMPTY, Stored,
-        "round-trip threshold of the original, in ms; empty is unset";
+    DbcRttThreshMs = Cmd "dbcRttThreshMS", Kind::OptUint { max: 120_000 }, EMPTY, Active,
+        "round trip up to which a queue is not taken for congestion, in ms; empty is unset, more than 65535 counts as that";
     SmMinKbps = Cmd "smMinKbps", Kind::OptUint { max: u32::MAX }, EMPTY, Active,
         "lowest rate of the shaper in kbit/s: a lower wanKbps counts as this; empty is unset";
     Rsc = Cmd "rsc", Kind::Bool, 1, Stored,
-        "1 copes with packets merged on receipt (GRO, LRO); always so here";
+        "1 copes with packets merged on receipt (GRO, LRO): always so here; lotServer.sh turns them off with 0";
     Gso = Cmd "gso", Kind::Bool, 1, Stored,
-        "1 copes with segmentation offload; always so here";
+        "1 copes with segmentation offload: always so here; lotServer.sh turns it off with 0";
     TxCongestObey = Cmd "txCongestObey", Kind::Bool, 1, Stored,
-        "1 obeys local transmit congestion; always so here";
+        "1 obeys local transmit congestion; always so here: the kernel itself holds back what its queue or card refuses";
     TcpFlags = Cmd "tcpFlags", Kind::Hex { max: u32::MAX }, 0, Active,
         "bit mask: 0x4000 strong conservative mode (highcsv), if conservMode is 1; 0x800 switches shortRttMS on";
     TaskSchedDelay = Cmd "taskSchedDelay", Kind::Pair { min: 0, max: 1_000_000 }, pack(100, 100),
-        Stored, "task scheduling delays of the original";
+        Active,
+        "pause between two rounds of housekeeping, in units of 10 ms: while there are flows, while there are none; 20 to 1000 count";
     FlowShortTimeout = Cmd "flowShortTimeout", uint(100, 86_400_000), 30_000, Active,
         "idle time after which a short-lived flow is forgotten, in ms";
-    ShrinkPacket = Cmd "shrinkPacket", Kind::Bool, 0, Stored,
-        "1 compacts packet memory in the original";
+    ShrinkPacket = Cmd "shrinkPacket", Kind::Bool, 0, Active,
+        "1 has applications wait while an accelerated connection has 128 KiB queued that were not sent yet: less memory, more work";
     Ipv4Only = Cmd "ipv4Only", Kind::Bool, 0, Active,
         "1 handles IPv4 only";
     Ipv6Only = Cmd "ipv6Only", Kind::Bool, 0, Active,
@@ -177,15 +178,15 @@ scalars! {
     SynRetranMs = Cmd "synRetranMS", TIMER_MS, 0, Active,
         "wait before a SYN or SYN-ACK is sent again, in ms; 0 follows the path, if known";
     MpoolMaxCache = Cmd "mpoolMaxCache", uint(0, 1 << 40), 245_600_000, Stored,
-        "memory kept for reuse after connections end, in bytes; 0 is no limit";
+        "memory kept for reuse after connections end, in bytes; none is kept here";
     LttMaxDelayMs = Cmd "lttMaxDelayMS", TIMER_MS, 0, Stored,
-        "round-trip tunnel delay of the original, in ms";
+        "delay of the round-trip tunnel of the original, in ms; there is no such tunnel";
     Engine = Cmd "engine", Kind::Pair { min: 1, max: 16_777_216 }, pack(262_144, 262_144), Active,
         "session limit of this engine, and the part of it that may be accelerated";
     DisplayLevel = Cmd "displayLevel", uint(0, 255), 0, Stored,
         "detail of stats in the original; all counters are always shown";
     WanState = Cmd "wanState", uint(0, u32::MAX as u64), 0, Stored,
-        "WAN state word of the original";
+        "WAN state word of the original, whose meaning is not published";
 }
 
 /// Declares the settings kept as text: enum [`TextKey`] and the matching part of the table.
@@ -221,13 +222,13 @@ texts! {
     LanSegmentV6 = Cmd "lanSegmentV6", Kind::LanSegmentsV6, Active,
         "IPv6 networks on the LAN side, which are not accelerated";
     UdpTun = Cmd "udptun", Kind::Text { max: 255 }, Stored,
-        "UDP tunnel description of the original";
+        "UDP tunnel description of the original; here name the tunnel's own interface in wanIf";
     ShortRttBypass = Cmd "shortRttBypass", Kind::AccRules, Active,
         "networks that are always (after acc) or never (after noacc) accelerated, whatever their round-trip time";
     PcapFilterSplit = Cmd "pcapFilterSplit", Kind::Text { max: 255 }, Stored,
-        "capture filter of the original";
+        "capture filter of the original, in a syntax that is not published; filter when reading";
     P2pPriorities = Cmd "p2pPriorities", Kind::Text { max: 255 }, Stored,
-        "peer-to-peer priorities of the original";
+        "peer-to-peer priorities of the original, in a syntax that is not published";
 }
 
 const fn special(name: &'static str, writable: bool, doc: &'static str) -> Spec {

@@ -8,6 +8,7 @@ const SECRET: u64 = 0xfeed_face_cafe_beef;
 const WAN: Way = Way {
     interface: 2,
     is_onlink: false,
+    is_accelerated: false,
 };
 
 fn connection(port: u16) -> (FlowKey, bool) {
@@ -53,12 +54,33 @@ fn a_note_is_renewed_once_a_minute_and_when_the_way_changes() {
     assert_eq!(place.note(&set, 7, WAN), None);
     assert!(place.note(&set, 8, WAN).is_some());
     let other = Way {
-        interface: 0x7fff_ffff,
+        interface: 0x3fff_ffff,
         is_onlink: true,
+        is_accelerated: false,
     };
     put(&mut set, &place, 7, other);
     assert_eq!(place.find(&set, 7), Some(other));
     assert_eq!(set.iter().filter(|words| words[0] != 0).count(), 1);
+}
+
+#[test]
+fn who_sees_the_socket_says_whether_it_is_accelerated() {
+    let mut set = [[0; 2]; WAYS];
+    let place = Place::of(&connection(1), SECRET);
+    let fast = Way {
+        is_accelerated: true,
+        ..WAN
+    };
+    let (index, words) = place.mark(&set, 7, fast).unwrap();
+    set[index] = words;
+    assert_eq!(place.find(&set, 7), Some(fast));
+    // What is forwarded does not know, and changes nothing about it, now or in the next minute.
+    assert_eq!(place.note(&set, 7, WAN), None);
+    put(&mut set, &place, 8, WAN);
+    assert_eq!(place.find(&set, 8), Some(fast));
+    let (index, words) = place.mark(&set, 8, WAN).unwrap();
+    set[index] = words;
+    assert_eq!(place.find(&set, 8), Some(WAN));
 }
 
 #[test]

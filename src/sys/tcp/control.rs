@@ -9,6 +9,7 @@
 //! Lock order: socket lock, then a shard's lock (BH off). The walker takes
 //! them one after the other, never both.
 
+use super::super::skb::Packet;
 use super::ops::{clear_private, private, Algorithm, Private};
 use super::socket::Socket;
 use crate::sys::bindings as c;
@@ -97,6 +98,12 @@ impl<A: Algorithm> Control<A> {
     /// Whether this algorithm controls the socket already.
     pub(crate) fn controls(&self, socket: &Socket<'_>) -> bool {
         self.uses_us(socket.as_ptr())
+    }
+
+    /// Whether this algorithm controls the socket that sends a packet; `None` for packets without one. Context:
+    /// any, without the socket's lock: the answer may be out of date by the time it is looked at.
+    pub(crate) fn controls_sender(&self, packet: &Packet<'_>) -> Option<bool> {
+        packet.unlocked_sender().map(|sk| self.uses_us(sk))
     }
 
     /// Runs `f` on the flow of a socket under this algorithm's control.

@@ -15,6 +15,8 @@ mod receive;
 mod registration;
 mod review;
 mod socket;
+mod trace;
+mod unsent;
 mod view;
 
 pub(crate) use control::Control;
@@ -22,4 +24,5 @@ pub(crate) use ops::{Algorithm, Summary};
 pub(crate) use registration::Registration;
 pub(crate) use review::Review;
 pub(crate) use socket::{CaState, RateSample, Socket};
+pub(crate) use trace::Traced;
 pub(crate) use view::{Ends, View};

@@ -139,11 +139,6 @@ impl<'a> Socket<'a> {
         tp!(self.delivered)
     }
 
-    /// Packets delivered with a congestion mark since the start, wraps.
-    pub(crate) fn delivered_ce(&self) -> u32 {
-        tp!(self.delivered_ce)
-    }
-
     /// Packets marked lost since the start, wraps.
     pub(crate) fn lost(&self) -> u32 {
         tp!(self.lost)
@@ -158,16 +153,6 @@ impl<'a> Socket<'a> {
     pub(crate) fn in_flight(&self) -> u32 {
         // SAFETY: `sk` is a live, locked TCP socket.
         unsafe { c::appex_tcp_packets_in_flight(self.sk) }
-    }
-
-    /// Retransmissions since the start.
-    pub(crate) fn total_retrans(&self) -> u32 {
-        tp!(self.total_retrans)
-    }
-
-    /// Data segments sent since the start, retransmissions included.
-    pub(crate) fn data_segs_out(&self) -> u32 {
-        tp!(self.data_segs_out)
     }
 
     /// Payload bytes acknowledged since the start.
@@ -213,11 +198,6 @@ impl<'a> Socket<'a> {
         unsafe { c::appex_tcp_hasten_syn(self.sk, ms) }
     }
 
-    /// Tolerated reordering, packets.
-    pub(crate) fn reordering(&self) -> u32 {
-        tp!(self.reordering)
-    }
-
     /// Time of the latest packet sent or received, microseconds, monotonic.
     pub(crate) fn mstamp_us(&self) -> u64 {
         tp!(self.tcp_mstamp)
@@ -228,12 +208,6 @@ impl<'a> Socket<'a> {
         let mut time = 0;
         // SAFETY: A locked TCP socket by the type invariant; `time` is written before the call returns.
         unsafe { c::appex_tcp_peer_time(self.sk, &mut time) }.then_some(time)
-    }
-
-    /// Whether the congestion window, not the application, bounds sending.
-    pub(crate) fn is_cwnd_limited(&self) -> bool {
-        // SAFETY: `sk` is a live, locked TCP socket.
-        unsafe { c::appex_tcp_is_cwnd_limited(self.sk) }
     }
 
     /// Whether sending paused for want of data since the last full window.
@@ -379,11 +353,6 @@ impl<'a> RateSample<'a> {
     /// The sample's packet was sent with a bubble in the pipe.
     pub(crate) fn is_app_limited(&self) -> bool {
         self.0.is_app_limited
-    }
-
-    /// The sample's packet was a retransmission.
-    pub(crate) fn is_retrans(&self) -> bool {
-        self.0.is_retrans
     }
 
     /// The ACK was probably a delayed one.

@@ -8,5 +8,6 @@
 #[path = "../../../src/model/mod.rs"]
 pub mod model;
 
+pub mod fuzz;
 pub mod reference;
 pub mod seen;

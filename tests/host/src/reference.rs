@@ -63,11 +63,7 @@ fn settings_table(place: Place) -> String {
 
 /// The test that sees a setting, in a cell that is never empty.
 fn test(spec: &Spec) -> &'static str {
-    match (test_of(spec.name), spec.effect) {
-        (Some(test), _) => test,
-        (None, Effect::Active) => "none yet",
-        (None, Effect::Stored) => "-",
-    }
+    test_of(spec.name).unwrap_or("none yet")
 }
 
 fn values(spec: &Spec) -> String {

@@ -5,6 +5,8 @@
 
 # breaks: test_old_configuration | lib/compare.sh | s/^check_note() {/&\n\treturn 0/
 # breaks: test_old_configuration | lib/compare.sh | s/ignored+=("$name")/:/
+# breaks: test_keys_without_effect | lib/compare.sh | s/has no effect here: ${KEY_WHY\[$name\]}/is set/
+# breaks: test_keys_of_the_original_are_accepted | lib/keys.sh | s/ updatedAt / /
 # breaks: test_sound_configuration | lib/compare.sh | s/-z ${CONFIG_LINE\[$1\]-} ||/-z x ||/; s/${CONFIG\[$1\]} != "$2"/-z x/
 # breaks: test_bad_configuration | lib/compare.sh | s/^\tconfig_load$/\tsay "$CONFIG_FILE can be started."; &/
 # breaks: test_conflicts | lib/compare.sh | s/^conflicts_note() {/&\n\treturn 0/
@@ -24,6 +26,51 @@ test_old_configuration() {
 	unlike "$OUT" '*no interface eth0*'
 	like "$OUT" "*$T/old can be started."
 	untouched
+}
+
+# Each that the manual says is kept only, but as shipped.
+test_keys_without_effect() {
+	local -a lines=(accif=eth0 shortRttMS=0 byteCacheEnable=1 dataCompEnable=1 httpCompEnable=1 voipAccEnable=1 txCongestObey=0
+		mpoolMaxCache=7368000 lttMaxDelayMS=5 'udptun="vxlan 4789"' detectInterrupt=1)
+	local -a shipped=(accif=eth0 shortRttMS=0 byteCacheEnable=0 dataCompEnable=0 httpCompEnable=0 voipAccEnable=0 txCongestObey=1
+		mpoolMaxCache=245600000 lttMaxDelayMS=0 'udptun=""' detectInterrupt=0)
+	local i name
+	veth eth0
+	config "${lines[@]}"
+	ok_lot check
+	for ((i = 2; i < ${#lines[@]}; i++)); do
+		name=${lines[i]%%=*}
+		like "$OUT" "*$CONF:$((i + 1)): $name=*has no effect here: ?*"
+	done
+	# No key that is kept only is missing: those with an effect to come aside.
+	with_parts 'printf "%s\n" "${!KEY_WHY[@]}" | sort | tr "\n" " "'
+	is "$OUT" "$(printf '%s\n' "${lines[@]:2}" | sed 's/=.*//' | sort | tr '\n' ' ')"
+	config "${shipped[@]}"
+	ok_lot check
+	is "$OUT" "$CONF can be started."
+}
+
+# Of its licence, daemon, user-mode variant and two-sided parts: any value, nothing happens.
+test_keys_of_the_original_are_accepted() {
+	local name
+	local -a names=(packetWrapper ipHooks ipv6Hooks byteCacheMemory byteCacheDisk diskDev rttko rttListenPort usermode licenseGen
+		checkLicense accpath apxexe apxlic serial email installerID updatedAt p2pPriorities)
+	veth eth0
+	config accif=eth0 engineNum=1 shortRttMS=0 pmtu=0
+	ok_lot start
+	ok_lot stop
+	local plain
+	plain=$(cat "$FAKE_STATE/loads" "$FAKE_STATE/writes")
+	rm "$FAKE_STATE/loads" "$FAKE_STATE/writes"
+	for name in "${names[@]}"; do
+		echo "$name=\"/any thing: 1\"" >>"$CONF"
+	done
+	ok_lot check
+	like "$OUT" "Without effect here: pmtu ${names[*]}"$'\n'"*"
+	ok_lot start
+	is "$ERR" ''
+	ok_lot stop
+	is "$(cat "$FAKE_STATE/loads" "$FAKE_STATE/writes")" "$plain"
 }
 
 test_sound_configuration() {

@@ -8,7 +8,7 @@
 # breaks: test_stale_pid_file | lib/common.sh | s/if ! flock .*; then/if [[ -e $PID_FILE ]]; then/
 # breaks: test_hook_does_not_keep_the_lock | lib/common.sh | s/"$@" 9>&-/"$@"/
 # breaks: test_lock_ends_with_a_kill_9 | lib/common.sh | s/if ! flock .*; then/if ! mkdir "$LOCK_FILE.d"; then/
-# breaks: test_readers_need_no_lock | lib/commands.sh | s/^\t\tdo_status$/\t\tlock; do_status/
+# breaks: test_readers_need_no_lock | lib/commands.sh | s/^\t\tdo_status "${@:2}"$/\t\tlock; do_status/
 
 # A start that takes two seconds, in the background.
 slow_start() {

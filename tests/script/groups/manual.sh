@@ -8,6 +8,7 @@
 # breaks: test_manual_has_every_key | lib/keys.sh | s/^key smBurstMS .*/key smBurstMS int:0:9:ms cmd:smBurstMS 16/
 # breaks: test_ranges_agree_with_the_engine | lib/keys.sh | s/^\(key smBurstMS *\)int:0:10000/\1int:0:10001/
 # breaks: test_defaults_agree_with_the_engine | lib/keys.sh | s/^\(key smBurstMS .*\)16$/\117/
+# breaks: test_keys_of_the_script_have_tests | lib/keys.sh | s/ updatedAt / updatedAt inventedAt /
 # breaks: test_obeyed_agrees_with_the_engine | lib/keys.sh | s/^\(key waninkbps .*\)file:wanInKbps/\1file:wanKbps/
 
 MANUAL=$HERE/../../Documentation/lotserver.rst
@@ -64,6 +65,20 @@ test_obeyed_agrees_with_the_engine() {
 	((count > 60)) || fail "only $count keys compared"
 }
 
+# Each key that the engine does not have names the group that would turn red, and that group names it.
+test_keys_of_the_script_have_tests() {
+	local name target test count=0
+	while IFS='|' read -r name _; do
+		read -r name _ target <<<"$name"
+		[[ $target != *:* ]] || continue
+		test=$(sed -n "s/^   \"\`\`$name\`\`\", \"\([a-z]*\.sh\)\"$/\1/p" "$MANUAL")
+		[[ -n $test && -f $HERE/groups/$test ]] || fail "no test of $name in the manual"
+		grep -qw "$name" "$HERE/groups/$test" || fail "$test does not name $name"
+		count=$((count + 1))
+	done < <(keys)
+	((count > 40)) || fail "only $count keys"
+}
+
 # The comment above a group of keys in etc/config speaks of all of them.
 test_shipped_config_says_what_has_no_effect() {
 	local name mark count=0
@@ -71,7 +86,7 @@ test_shipped_config_says_what_has_no_effect() {
 		is "$name $mark" "$name $(manual_obeys "$name")"
 		count=$((count + 1))
 	done < <(awk '
-		/^#/ { if (!comment) mark = "yes"; comment = 1; if (/\(no effect yet/) mark = "no"; next }
+		/^#/ { if (!comment) mark = "yes"; comment = 1; if (/\(no effect/) mark = "no"; next }
 		/^[a-zA-Z0-9]+=/ { name = $0; sub(/=.*/, "", name); print name, mark }
 		{ comment = 0 }' "$HERE/../../etc/config")
 	((count > 30)) || fail "only $count keys compared"

@@ -99,7 +99,12 @@ waninkbps            1000000
 csvmode              0
 subnetAcc            0
 maxmode              0
-pcapEnable           0"
+pcapEnable           0
+
+[Acceleration]
+accelerated          0 of 0 TCP connections
+absent               there is no interface eth0: it is accelerated as soon as it appears
+absent               there is no interface eth1: it is accelerated as soon as it appears"
 	is "$OUT" "$expected"
 }
 
@@ -119,7 +124,7 @@ test_optional_rows() {
 	config accif=eth0 engineNum=1 shortRttMS=12 byteCacheEnable=1
 	ok_lot reload
 	ok_lot status
-	like "$OUT" $'*shortRttMS           12\nbyteCacheEnable      1'
+	like "$OUT" $'*shortRttMS           12\nbyteCacheEnable      1\n*'
 }
 
 test_titles_on_a_terminal_only() {

@@ -110,9 +110,9 @@ test_engine_count() {
 }
 
 test_module_parameters() {
-	config accif=eth0 engineNum=1 ipTxHookPri=-100 ipv6RxHookPri=5
+	config accif=eth0 engineNum=1 ipTxHookPri=-100 ipRxHookPri=7 ipv6TxHookPri=-6 ipv6RxHookPri=5
 	ok_lot start
-	is "$(<"$FAKE_STATE/loads")" 'modprobe appex engines=1 ipTxHookPri=-100 ipv6RxHookPri=5'
+	is "$(<"$FAKE_STATE/loads")" 'modprobe appex engines=1 ipTxHookPri=-100 ipRxHookPri=7 ipv6TxHookPri=-6 ipv6RxHookPri=5'
 }
 
 test_module_from_a_path() {
@@ -279,7 +279,7 @@ test_environment() {
 	env -i PATH="$HERE/fake" FAKE_STATE="$FAKE_STATE" APPEX_ROOT="$APPEX_ROOT" APPEX_PROC="$APPEX_PROC" \
 		APPEX_RUN="$APPEX_RUN" APPEX_PPP="$APPEX_PPP" "$(command -v bash)" "$T/link" start >"$T/out" 2>"$T/err" || fail "$(<"$T/err")"
 	is "$(feature eth0 tcp-segmentation-offload)" off
-	is "$(env -i "$(command -v bash)" "$T/link" -h | head -n 1)" "Usage: $T/link {start | stop | reload | restart | boot | try | confirm | check | status | stats | uninstall}"
+	is "$(env -i "$(command -v bash)" "$T/link" -h | head -n 1)" "Usage: $T/link {start | stop | reload | restart | boot | try | confirm | check | status | stats | flows | rules | metrics | uninstall}"
 	cd "$APPEX_ROOT/bin" || fail cd
 	./lotServer.sh stop >/dev/null || fail 'stop from its own directory'
 }
@@ -420,7 +420,7 @@ test_not_root() {
 test_usage() {
 	run_lot
 	is "$STATUS" 1
-	like "$OUT" "Usage: $LOT {start | stop | reload | restart | boot | try | confirm | check | status | stats | uninstall}*"
+	like "$OUT" "Usage: $LOT {start | stop | reload | restart | boot | try | confirm | check | status | stats | flows | rules | metrics | uninstall}*"
 	run_lot frobnicate
 	is "$STATUS" 1
 	like "$OUT" 'Usage: *'

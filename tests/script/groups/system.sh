@@ -8,6 +8,7 @@
 # breaks: test_socket_memory_of_another_boot | lib/system.sh | s/^\t\[\[ $boot == .*/\t:/
 # breaks: test_socket_memory_in_halves | lib/system.sh | s/\[\[ $shrink != \*1 \]\] ||/:;/
 # breaks: test_ppp_links | lib/system.sh | s/\[\[ ! -L $link || .*/:/
+# breaks: test_ppp_links_elsewhere | lib/system.sh | s/^.*PPP_TARGETS\[0\]=.*$/\t:/
 # breaks: test_ppp_hooks | lib/system.sh | s/put "$dir\/wanIf" "$sign$name"/put "$dir\/wanIf" "$name"/
 # breaks: test_ppp_hook_waits_for_a_running_command | lib/system.sh | s/^\tlock 30$/\tlock/
 # breaks: test_reload_keeps_ppp_links | lib/commands.sh | s/if \[\[ ${CONFIG\[accppp\]} == 1 \]\]; then/if false; then/
@@ -101,6 +102,25 @@ test_ppp_links() {
 	absent "$T/ppp/ip-down.d/pppdown"
 	absent "$T/ppp/ip-down.local"
 	is "$(<"$T/ppp/ip-up.local")" mine
+}
+
+test_ppp_links_elsewhere() {
+	mkdir -p "$T"/ppp/{ip-up.d,ip-down.d} "$T"/other/{up,down}
+	config accif=eth0 engineNum=1 accppp=1 "pppup=$T/other/up/pppup" "pppdown=$T/other/down/pppdown"
+	ok_lot start
+	absent "$T/ppp/ip-up.d/pppup"
+	absent "$T/ppp/ip-down.d/pppdown"
+	"$T/other/up/pppup" ppp3
+	is "$(in_engine wanIf)" 'eth0 ppp3'
+	"$T/other/down/pppdown" ppp3
+	is "$(in_engine wanIf)" eth0
+	ok_lot reload
+	exists "$T/other/up/pppup"
+	config accif=eth0 engineNum=1 "pppup=$T/other/up/pppup" "pppdown=$T/other/down/pppdown"
+	ok_lot reload
+	absent "$T/other/up/pppup"
+	absent "$T/other/down/pppdown"
+	ok_lot stop
 }
 
 test_ppp_hooks() {

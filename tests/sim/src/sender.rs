@@ -236,7 +236,6 @@ impl Sender {
             prior_in_flight,
             in_flight: self.in_flight,
             is_app_limited: false,
-            is_retrans: false,
             is_ack_delayed: false,
             cwnd: self.control.cwnd,
             cwnd_clamp: u32::MAX,
@@ -248,17 +247,12 @@ impl Sender {
                 (true, false) => CaState::Recovery,
                 (true, true) => CaState::Loss,
             },
-            is_cwnd_limited: prior_in_flight >= self.control.cwnd,
             snd_wnd_bytes: u32::MAX,
             packets_out: self.window.len() as u32,
-            reordering: 3,
-            delivered_ce: 0,
-            total_retrans: self.lost,
-            data_segs_out: self.sent as u32,
             max_pacing_rate: u64::MAX,
             peer_time: None,
         };
-        self.control = self.zeta.on_ack(&ack, &self.settings);
+        self.control = self.zeta.on_ack(ack, &self.settings);
         self.rearm(now);
     }
 

@@ -26,6 +26,9 @@ rate() {
 	mapfile -t after < <(sent "$1")
 	echo $(((after[1] - before[1]) * 8000000 / (after[0] - before[0])))
 }
+# at_most KBPS GOT: what was missed before the five seconds began may be made up for in them, which is smBurstMS of
+# 300 or 6 percent, and one more for the clock.
+at_most() { [ "$2" -le $(($1 * 107 / 100)) ]; }
 # keeps_to KBPS DEV: the processor is emulated, and may be away for a while: it has to come near in one of three
 # tries, and never to send more. Figures are judged in simulated time (tests/functional/shaper.sh).
 keeps_to() {
@@ -33,7 +36,7 @@ keeps_to() {
 	for _ in 1 2 3; do
 		got=$(rate "$2")
 		echo "$got kbit/s"
-		[ "$got" -le $(($1 * 104 / 100)) ] || return 1
+		at_most "$1" "$got" || return 1
 		[ "$got" -lt $(($1 * 80 / 100)) ] || return 0
 	done
 	return 1
@@ -52,7 +55,7 @@ check "it gets 6 Mbit/s" keeps_to 6000 "$nic"
 product_set wankbps 12000
 check "reload with 12 Mbit/s succeeds" lotserver reload
 # How soon a connection finds the new room is its congestion control's business.
-check "the same download is held to 12 Mbit/s" test "$(rate "$nic")" -le 12480
+check "the same download is held to 12 Mbit/s" at_most 12000 "$(rate "$nic")"
 check "and arrives unchanged" awaited get
 check "unloading is refused while a shaper is there" sh -c '! rmmod appex 2>/dev/null'
 

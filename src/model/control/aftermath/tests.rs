@@ -14,7 +14,6 @@ fn ack(delivered: u32, lost: u32, in_flight: u32) -> Ack {
         cwnd: 200,
         srtt_us: 50_000,
         ca_state: CaState::Recovery,
-        is_cwnd_limited: true,
         packets_out: in_flight,
         ..super::super::tests::ack(1_000_000)
     }

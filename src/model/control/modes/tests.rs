@@ -46,7 +46,6 @@ fn decide(
         prior_in_flight: 22,
         in_flight: 22_u32.saturating_sub(delivered),
         is_app_limited: false,
-        is_retrans: false,
         is_ack_delayed: false,
         cwnd: 22,
         cwnd_clamp: u32::MAX,
@@ -54,18 +53,13 @@ fn decide(
         srtt_us: 100_000,
         rttvar_us: 1_000,
         ca_state: CaState::Open,
-        is_cwnd_limited: true,
         snd_wnd_bytes: 1 << 20,
         packets_out: 22,
-        reordering: 3,
-        delivered_ce: 0,
-        total_retrans: 0,
-        data_segs_out: 22,
         max_pacing_rate: u64::MAX,
         peer_time: None,
     };
     edit(&mut ack);
-    zeta.on_ack(&ack, settings)
+    zeta.on_ack(ack, settings)
 }
 
 fn timer_wait_us(retran_wait_ms: u32, rttvar_us: u32) -> u32 {
