@@ -71,6 +71,8 @@ accelerated() {
 # What an accelerator could have changed on a machine.
 state() {
 	local name
+	# What udev has not loaded yet it will have loaded the next time.
+	udevadm settle --timeout=120
 	for name in $(ip -o link show | sed -n 's/^[0-9]*: \([^:@]*\).*/\1/p'); do
 		echo "== ethtool -k $name"
 		ethtool -k "$name"
