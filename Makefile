@@ -28,7 +28,7 @@ endif
 kbuild-args += $(if $(RUSTC),RUSTC=$(RUSTC)) $(if $(CLIPPY),CLIPPY=1) $(if $(APPEX_WERROR),APPEX_WERROR=1) \
 	$(if $(APPEX_SELFTEST),APPEX_SELFTEST=y)
 
-.PHONY: all modules clean help available install uninstall check lab test test-unit demo bench bench-quick bench-cost deb test-install test-kernels fuzz stress
+.PHONY: all modules clean help available install uninstall check lab test test-unit demo bench bench-quick bench-inbound bench-cost deb test-install test-kernels fuzz stress miri
 
 all: modules
 
@@ -79,6 +79,10 @@ fuzz:
 stress:
 	tests/run stress
 
+# Needs rustup's nightly toolchain with Miri.
+miri:
+	cd tests/host && MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test --lib
+
 demo:
 	tests/demo/demo
 
@@ -87,6 +91,9 @@ bench:
 
 bench-quick:
 	tests/bench/bench --quick
+
+bench-inbound:
+	tests/bench/inbound
 
 bench-cost:
 	tests/cost/cost
@@ -102,6 +109,7 @@ help:
 	@echo '  make test-install        install, boot, upgrade the kernel, purge: on a clean Debian with'
 	@echo '                           systemd in a virtual machine; about 20 minutes'
 	@echo '  make fuzz                fuzzes the pure code by coverage, ten minutes (SECONDS_EACH=);'
+	@echo '  make miri                the unit tests under Miri; needs a nightly toolchain that has it'
 	@echo '  make stress              a million broken packets, a thousand unloads under traffic, fuzzing;'
 	@echo '                           half an hour'
 	@echo '  make test-kernels        builds and boots every kernel with Rust in Debian'\''s archive;'
@@ -110,5 +118,6 @@ help:
 	@echo '  make bench               tables and plots against other congestion controls, in'
 	@echo '                           Documentation/benchmarks; SEEDS=, ROWS=, JOBS=, PEERS='
 	@echo '  make bench-quick         a table of a few paths, in a few minutes'
+	@echo '  make bench-inbound       a table of inbound transfers, with and without; SEEDS='
 	@echo '  make bench-cost          instructions per segment, memory per flow; RUNS=, FLOWS=, RATE='
 	@echo '  make install, uninstall  the module and lotServer.sh on this machine'

@@ -70,8 +70,11 @@ put() {
 
 # An installation from before wankbps had an effect shipped it as 1000000: obeyed
 # now, that would hold a faster server to one gigabit.
-before_shaper=
+before_shaper='' before_inbound=
 [[ ! -e $destdir$root/bin/lib/common.sh || -e $destdir$root/bin/lib/shape.sh ]] || before_shaper=1
+
+# The same for waninkbps, which had an effect later.
+! grep -Eqs '^key waninkbps .* 1000000$' "$destdir$root/bin/lib/keys.sh" || before_inbound=1
 
 for dir in "$root" "$root/bin" "$root/bin/lib" "$root/etc" "$root/log"; do
 	make_dir "$dir"
@@ -99,6 +102,13 @@ if [[ -e $config ]]; then
 		sed -Ei -e '/^# \(no effect yet\)$/{N;/\nwankbps=/s/^[^\n]*/# (waninkbps has no effect yet)/;/\nshaperEnable=/s/^[^\n]*\n//}' \
 			-e "s/$rate/wankbps=\"0\"/M" "$config"
 		printf 'wankbps was 1000000 and had no effect; it has one now, so it is 0 (no limit)\n'
+	fi
+	rate=${rate/wankbps/waninkbps}
+	if grep -Eq "$rate" "$config" && { [[ -n $before_shaper$before_inbound ]] ||
+		grep -Eq '^# (.*\(no effect yet\)|\(waninkbps has no effect yet\))$' "$config"; }; then
+		sed -Ei -e '/^# \(waninkbps has no effect yet\)$/d' -e 's/^(# Inbound bandwidth .*) \(no effect yet\)$/\1; 0 is no limit/' \
+			-e "s/$rate/waninkbps=\"0\"/" "$config"
+		printf 'waninkbps was 1000000 and had no effect; it has one now, so it is 0 (no limit)\n'
 	fi
 else
 	install -m 644 "$here/etc/config" "$config"

@@ -3,12 +3,16 @@
 //! The flow table's records, and the reaper that forgets idle ones.
 
 use crate::adoption;
+use crate::convert::addr;
+use crate::inbound;
 use crate::model::classify::{FlowKey, Packet, Transport, TCP};
 use crate::model::flow::{self, Admit, Phase, Seen, Sessions};
+use crate::model::refusal::Reset;
 use crate::model::settings::{unpack, Key};
 use crate::model::stats::{Event, Metric};
 use crate::model::units::{Family, Millis};
 use crate::state::{present, State};
+use crate::sys::netfilter::Routed;
 use crate::sys::published::ReadSide;
 use crate::sys::time::now_ms;
 use crate::sys::work::Task;
@@ -50,6 +54,8 @@ pub(crate) struct Flow {
     ruled: Atomic<u32>,
     /// The end that comes first in the key is on this side of the interface.
     pub(crate) near_is_low: bool,
+    /// What comes in, and how it is steered.
+    pub(crate) inbound: inbound::Control,
 }
 
 /// Where a packet was met.
@@ -76,6 +82,7 @@ impl Flow {
             accelerated: Atomic::new(0),
             ruled: Atomic::new(0),
             near_is_low: forward == place.leaves,
+            inbound: inbound::Control::new(),
         }
     }
 
@@ -231,6 +238,20 @@ fn gauge(state: &State, engine: u32, family: Family, protocol: u8, up: bool) {
     state.gauge(engine, family, Metric::NumOfFlows, up);
     if protocol == TCP {
         state.gauge(engine, family, Metric::NumOfTcpFlows, up);
+    }
+}
+
+/// Tells whoever is behind an interface that the connection which `refused` opens is refused. Context: softirq or process.
+#[cold]
+pub(crate) fn refuse(routed: &Routed<'_>, mut refused: Packet) {
+    // Whoever sent it is told in his own terms: behind a NAT these are other addresses.
+    if let Some([source, dest]) = routed.untranslated() {
+        let family = refused.family();
+        (refused.source, refused.source_port) = (addr(family, &source.0), source.1);
+        (refused.dest, refused.dest_port) = (addr(family, &dest.0), dest.1);
+    }
+    if let Some(reset) = Reset::of(&refused) {
+        routed.send_reply(reset.bytes());
     }
 }
 

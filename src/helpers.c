@@ -403,6 +403,24 @@ bool appex_skb_send_reply(const struct sk_buff *skb, const void *bytes, u32 len,
 }
 
 /*
+ * Writes the window of a TCP header that begins at an offset from the network header, and mends the
+ * checksum, unless the device is going to make it: then the header has that of its addresses only. For
+ * packets of netfilter hooks behind routing. False, with the packet as it was, without memory.
+ */
+bool appex_skb_set_window(struct sk_buff *skb, u32 offset, u16 window)
+{
+	struct tcphdr *th;
+	__be16 new = cpu_to_be16(window);
+
+	if (skb_ensure_writable(skb, offset + sizeof(*th)))
+		return false;
+	th = (struct tcphdr *)(skb->data + offset);
+	inet_proto_csum_replace2(&th->check, skb, th->window, new, false);
+	th->window = new;
+	return true;
+}
+
+/*
  * Gives a copy of a packet to whoever listens to an nflog group, as the statement
  * "log group" of nft does; no more than a look into a table where nobody does. RCU.
  */
@@ -451,6 +469,12 @@ void appex_tcp_bound_window(struct sock *sk, u32 bytes)
 
 	tp->rcv_ssthresh = min(tp->rcv_ssthresh, bytes);
 	WRITE_ONCE(tp->window_clamp, bytes);
+}
+
+/* Whether the sockets of all of TCP take more memory than net.ipv4.tcp_mem likes. */
+bool appex_tcp_memory_is_short(void)
+{
+	return READ_ONCE(tcp_memory_pressure) != 0;
 }
 
 int appex_dev_ifindex(const struct net_device *dev)

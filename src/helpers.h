@@ -55,6 +55,7 @@ bool appex_skb_is_first_synack(const struct sk_buff *skb);
 bool appex_skb_untranslated(const struct sk_buff *skb, bool v6, u8 *ends, u16 *ports);
 void appex_skb_log(const struct sk_buff *skb, const struct nf_hook_state *state, u16 group);
 bool appex_skb_send_reply(const struct sk_buff *skb, const void *bytes, u32 len, bool v6);
+bool appex_skb_set_window(struct sk_buff *skb, u32 offset, u16 window);
 void appex_skb_hasten_synack(struct sk_buff *skb, u32 ms);
 
 int appex_dev_ifindex(const struct net_device *dev);
@@ -85,6 +86,7 @@ bool appex_tcp_peer_time(const struct sock *sk, u32 *time);
 void appex_tcp_count_copy(struct sock *sk, u32 segments, bool in_order);
 void appex_tcp_hasten_syn(struct sock *sk, u32 ms);
 void appex_tcp_bound_window(struct sock *sk, u32 bytes);
+bool appex_tcp_memory_is_short(void);
 u32 appex_tcp_snd_cwnd(const struct sock *sk);
 void appex_tcp_snd_cwnd_set(struct sock *sk, u32 segments);
 u32 appex_tcp_packets_in_flight(const struct sock *sk);

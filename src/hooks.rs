@@ -10,13 +10,13 @@
 use crate::adoption::{self, Adoption};
 use crate::capture;
 use crate::congestion;
-use crate::convert::{addr, is_onlink, parse_scattered, units_family};
+use crate::convert::{is_onlink, parse_scattered, units_family};
 use crate::flows;
+use crate::inbound;
 use crate::model::classify::{self, Packet, Skip, TcpFlags, Transport, HEADERS};
 use crate::model::copies::{synack_timeout_ms, Segment, LEAST_LOSS_Q16};
 use crate::model::flow::wire_len;
 use crate::model::policy::{self, Reason};
-use crate::model::refusal::Reset;
 use crate::model::stats::{Counter, Event, Metric};
 use crate::model::via::Way;
 use crate::rules;
@@ -26,6 +26,7 @@ use crate::sys::netfilter::{has_guests, Family, Hooks, LocalOut, Routed, Verdict
 use crate::sys::published::ReadSide;
 use crate::sys::skb;
 use crate::sys::tcp::Socket;
+use kernel::sync::rcu;
 
 /// The one set of hooks.
 pub(crate) struct Engines;
@@ -43,9 +44,14 @@ struct Met<'a> {
 impl<'a> Met<'a> {
     /// `None` when the packet is none of the engine's business.
     #[inline(always)]
-    fn new(family: Family, device: &Device<'_>, raw: &'a skb::Packet<'_>) -> Option<Self> {
+    fn new(
+        guard: &'a impl ReadSide,
+        family: Family,
+        device: &Device<'_>,
+        raw: &skb::Packet<'_>,
+    ) -> Option<Self> {
         let interface = device.index();
-        Self::where_attached(family, raw, interface, |engine| {
+        Self::where_attached(guard, family, raw, interface, |engine| {
             engine.attached.contains(interface)
         })
     }
@@ -53,12 +59,13 @@ impl<'a> Met<'a> {
     /// The same for a packet that is to be met on `interface`, if `attached` says that it concerns the engine.
     #[inline(always)]
     fn where_attached(
+        guard: &'a impl ReadSide,
         family: Family,
-        raw: &'a skb::Packet<'_>,
+        raw: &skb::Packet<'_>,
         interface: u32,
         attached: impl FnOnce(&Engine) -> bool,
     ) -> Option<Self> {
-        let state = STATE.get(raw)?;
+        let state = STATE.get(guard)?;
         let (number, engine) = state.current()?;
         if !attached(engine) {
             return None;
@@ -198,6 +205,11 @@ impl<'a> Met<'a> {
         }
     }
 
+    fn inbound(&self) -> inbound::Place<'_> {
+        let (engine, packet) = (self.engine, &self.packet);
+        inbound::Place::new(self.state, self.number, engine, self.interface, packet)
+    }
+
     /// Notes the flow. What opens a connection beyond the limits may be refused, and whoever is behind an
     /// interface is told so.
     fn note(&self, routed: &Routed<'_>, leaves: bool) -> Verdict {
@@ -209,16 +221,7 @@ impl<'a> Met<'a> {
         if flows::note(self.state, &place, routed.packet(), &self.packet) {
             return Verdict::Pass;
         }
-        // Whoever sent it is told in his own terms: behind a NAT these are other addresses.
-        let mut refused = self.packet;
-        if let Some([source, dest]) = routed.untranslated() {
-            let family = refused.family();
-            (refused.source, refused.source_port) = (addr(family, &source.0), source.1);
-            (refused.dest, refused.dest_port) = (addr(family, &dest.0), dest.1);
-        }
-        if let Some(reset) = Reset::of(&refused) {
-            routed.send_reply(reset.bytes());
-        }
+        flows::refuse(routed, self.packet);
         Verdict::Refuse
     }
 }
@@ -230,7 +233,7 @@ impl Hooks for Engines {
         }
         // A second borrow of the packet, because `sending` lends its own to the socket.
         let raw = sending.reading();
-        let Some(met) = Met::new(family, out, &raw) else {
+        let Some(met) = Met::new(&raw, family, out, &raw) else {
             return;
         };
         let packet = &met.packet;
@@ -273,7 +276,7 @@ impl Hooks for Engines {
             return;
         }
         let raw = sending.reading();
-        let met = Met::where_attached(family, &raw, 0, |engine| {
+        let met = Met::where_attached(&raw, family, &raw, 0, |engine| {
             !engine.attached.is_empty() && engine.accelerates()
         });
         let Some(mut met) = met else { return };
@@ -330,9 +333,9 @@ impl Hooks for Engines {
             return;
         }
         let raw = routed.packet();
-        let Some(met) = Met::new(family, out, raw) else {
+        let Some(met) = Met::new(raw, family, out, raw) else {
             if capture::is_wanted(raw) {
-                if let Some(met) = Met::new(family, dev, raw) {
+                if let Some(met) = Met::new(raw, family, dev, raw) {
                     capture::to_guest(met.state, routed, &met.packet);
                 }
             }
@@ -351,37 +354,43 @@ impl Hooks for Engines {
         }
     }
 
-    fn post_routing(&self, family: Family, out: &Device<'_>, routed: &Routed<'_>) -> Verdict {
-        let raw = routed.packet();
-        let Some(met) = Met::new(family, out, raw) else {
+    fn post_routing(&self, family: Family, out: &Device<'_>, routed: &mut Routed<'_>) -> Verdict {
+        // Not the packet's own read side: nothing may be borrowed of a packet that is written to.
+        let guard = rcu::read_lock();
+        let Some(met) = Met::new(&guard, family, out, routed.packet()) else {
             return Verdict::Pass;
         };
         let verdict = met.note(routed, true);
         if verdict == Verdict::Refuse {
             return verdict;
         }
-        if met.engine.captures() {
-            capture::sent(met.state, routed, &met.packet);
-        }
         met.count(Metric::WanOutBytes);
-        if raw.was_received() {
+        if routed.packet().was_received() {
             // Forwarded: what came from the LAN side is just what leaves.
             met.count(Metric::LanInBytes);
+        }
+        let onlink = || is_onlink(out, met.packet.dest);
+        inbound::leaves(&met.inbound(), &guard, routed, onlink);
+        if met.engine.captures() {
+            capture::sent(met.state, routed, &met.packet);
         }
         verdict
     }
 
     fn pre_routing(&self, family: Family, dev: &Device<'_>, routed: &Routed<'_>) -> Verdict {
-        let Some(met) = Met::new(family, dev, routed.packet()) else {
+        let raw = routed.packet();
+        let Some(met) = Met::new(raw, family, dev, raw) else {
             return Verdict::Pass;
         };
         met.count(Metric::WanInBytes);
+        inbound::meter(&met.inbound(), met.wire, raw.segments());
         let verdict = met.note(routed, false);
         if verdict == Verdict::Pass {
             if met.engine.captures() {
                 capture::received(met.state, routed, &met.packet);
             }
             met.count(Metric::LanOutBytes);
+            inbound::arrived(&met.inbound(), raw);
         }
         verdict
     }

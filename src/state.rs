@@ -17,8 +17,9 @@
 use crate::flows::Flow;
 use crate::interfaces::{Attached, Interfaces};
 use crate::links::Links;
+use crate::meters::Meters;
 use crate::model::policy::Facts;
-use crate::model::settings::{window_limit, Hot, Key, Scope};
+use crate::model::settings::{unpack, window_limit, Hot, InboundOrders, Key, Scope};
 use crate::model::stats::{Counter, Event, Metric, COUNTERS};
 use crate::model::units::{Addr, Family};
 use crate::near::Near;
@@ -53,6 +54,8 @@ pub(crate) struct State {
     pub(crate) via: Via,
     /// Subnets that are near.
     pub(crate) near: Near,
+    /// What interfaces receive that keep to a limit.
+    pub(crate) meters: Meters,
     /// Rounds of the reaper that are to look at all adopted sockets.
     pub(crate) reviews: Atomic<u32>,
     /// One if a subnet was found near since connections were last looked at for that.
@@ -107,6 +110,16 @@ impl Engine {
     /// Which packets are looked at. Context: any.
     pub(crate) fn scope(&self) -> Scope {
         Scope::read(|key| self.settings.get(key))
+    }
+
+    /// What inbound control is to do. Context: any.
+    pub(crate) fn inbound(&self) -> InboundOrders {
+        InboundOrders::read(|key| self.settings.get(key))
+    }
+
+    /// Packets that a steered flow may have in the queue of its path: when memory is short, and otherwise. Context: any.
+    pub(crate) fn queue_limits(&self) -> (u32, u32) {
+        unpack(self.settings.get(Key::W2lQLimit))
     }
 
     /// The other settings of the packet path. Context: any.
@@ -165,6 +178,7 @@ impl State {
                 paths: Paths::new()?,
                 via: Via::new()?,
                 near: Near::new()?,
+                meters: Meters::new()?,
                 reviews: Atomic::new(0),
                 near_news: Atomic::new(0),
                 near_quiet: Atomic::new(0),

@@ -58,7 +58,7 @@ key subnetAcc             bool                   file:subnetAccEnable       0
 key maxmode               bool                   file:maxTxEnable           0
 key shaperEnable          bool                   file:shaperEnable          1
 key wankbps               int:0:4294967295:kbit/s,_0_for_none file:wanKbps               0
-key waninkbps             int:0:4294967295:kbit/s,_0_for_none file:wanInKbps             1000000
+key waninkbps             int:0:4294967295:kbit/s,_0_for_none file:wanInKbps             0
 key pcapEnable            bool                   file:pcapEnable            0
 key byteCacheEnable       bool                   file:byteCacheEnable       0
 key dataCompEnable        bool                   file:dataCompEnable        0

@@ -39,6 +39,7 @@ pub mod copies;
 pub mod flow;
 pub mod flow_line;
 pub mod ifname;
+pub mod inbound;
 pub mod memory;
 pub mod near;
 pub mod policy;

@@ -65,6 +65,7 @@ counters! {
     CopiedPackets: "packets sent twice because the path is known to lose and a timer would have to notice their loss";
     QueueDrops: "packets dropped by the shaper because its queue was full or stood too long";
     QueueMarks: "packets marked by the shaper (ECN) because their queue stood too long";
+    LoweredWindows: "packets whose window was written smaller to slow an inbound transfer down";
     UnclassifiedPackets: "packets whose headers were not understood and that passed untouched";
     RejectedWrites: "values written to /proc/net/appex that were refused";
 }

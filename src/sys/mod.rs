@@ -10,8 +10,10 @@
 mod bindings;
 
 pub(crate) mod barrier;
+pub(crate) mod bh_lock;
 pub(crate) mod compat;
 pub(crate) mod flow_table;
+pub(crate) mod late;
 pub(crate) mod layout;
 mod listing;
 pub(crate) mod net_device;

@@ -85,6 +85,11 @@ impl<'a> Routed<'a> {
         &self.packet
     }
 
+    /// As [`Packet::set_window`].
+    pub(crate) fn set_window(&mut self, offset: u32, window: u16) -> bool {
+        self.packet.set_window(offset, window)
+    }
+
     /// Source and destination as who sent it wrote them, whatever has translated them since, if that is known.
     pub(crate) fn untranslated(&self) -> Option<[([u8; 16], u16); 2]> {
         self.packet.untranslated(self.v6)
@@ -99,10 +104,7 @@ impl<'a> Routed<'a> {
     /// Sends `bytes`, a packet from the network header on, to where this one came from.
     /// False if that was not possible, this one is from here, or nobody may be answered.
     pub(crate) fn send_reply(&self, bytes: &[u8]) -> bool {
-        let header = match self.v6 {
-            true => 40,
-            false => 20,
-        };
+        let header = if self.v6 { 40 } else { 20 };
         if bytes.len() < header || !self.packet.was_received() {
             return false;
         }
@@ -181,7 +183,7 @@ pub(crate) trait Hooks: Sync + 'static {
     fn forward(&self, family: Family, dev: &Device<'_>, out: &Device<'_>, packet: &Routed<'_>);
 
     /// A packet that leaves by `out`, local or forwarded.
-    fn post_routing(&self, family: Family, out: &Device<'_>, packet: &Routed<'_>) -> Verdict;
+    fn post_routing(&self, family: Family, out: &Device<'_>, packet: &mut Routed<'_>) -> Verdict;
 
     /// A packet that came in by `dev`.
     fn pre_routing(&self, family: Family, dev: &Device<'_>, packet: &Routed<'_>) -> Verdict;
@@ -371,8 +373,8 @@ unsafe extern "C" fn post_routing_hook<H: Hooks, const V6: bool>(
             return c::NF_ACCEPT;
         };
         // This hook is registered in POST_ROUTING.
-        let routed = Routed::new(skb, state, V6);
-        let verdict = (*target.cast::<H>()).post_routing(family(V6), &out, &routed);
+        let mut routed = Routed::new(skb, state, V6);
+        let verdict = (*target.cast::<H>()).post_routing(family(V6), &out, &mut routed);
         verdict.to_raw()
     }
 }

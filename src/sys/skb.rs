@@ -133,6 +133,14 @@ impl<'a> Packet<'a> {
         unsafe { c::appex_skb_send_reply(self.skb, bytes.as_ptr().cast(), len, v6) }
     }
 
+    /// Writes the window of the TCP header that begins `offset` bytes from the network header, and mends the checksum. False if
+    /// there is no memory for a copy of bytes that are shared. A wrong offset spoils the packet, but nothing beside it.
+    pub(in crate::sys) fn set_window(&mut self, offset: u32, window: u16) -> bool {
+        // SAFETY: Valid by the type invariant; nobody looks at its bytes, which would borrow it. The callee checks the
+        // length and makes a copy of what others share.
+        unsafe { c::appex_skb_set_window(self.skb, offset, window) }
+    }
+
     /// Gives a copy to the listeners of an nflog group.
     ///
     /// # Safety

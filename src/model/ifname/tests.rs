@@ -75,6 +75,7 @@ fn bad_entries_are_refused_and_leave_the_list() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes minutes")]
 fn a_list_has_256_entries_at_most() {
     let names = |count: usize| {
         (0..count)

@@ -231,6 +231,7 @@ fn nothing_overflows() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes minutes")]
 fn addresses_spread_over_the_sets() {
     let mut used = vec![0u32; SETS];
     for net in 0..=u16::MAX {
@@ -243,6 +244,7 @@ fn addresses_spread_over_the_sets() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes minutes")]
 fn a_site_cannot_push_out_what_is_known_of_others() {
     let site = 0x2001_0db8_0042_u128 << 80;
     let sets = |subnets: u128| {

@@ -100,6 +100,43 @@ impl Hot {
     }
 }
 
+/// What inbound control is to do. Read as [`Scope`] is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct InboundOrders {
+    /// Flows are steered by the queues that they find (`advAccEnable`).
+    pub steers: bool,
+    /// What an interface may receive, bytes per second.
+    pub limit: Option<u64>,
+}
+
+impl InboundOrders {
+    /// Reads the slots through `get`.
+    pub fn read(get: impl Fn(Key) -> u64) -> Self {
+        let on = |key| get(key) != 0;
+        if !on(Key::TcpAccEnable) {
+            return Self {
+                steers: false,
+                limit: None,
+            };
+        }
+        let kbps = match get(Key::WanInKbps) {
+            0 => 0,
+            kbps if on(Key::ShaperEnable) => kbps,
+            _ => 0,
+        };
+        Self {
+            steers: on(Key::AdvAccEnable),
+            // A kbit is 125 bytes.
+            limit: (kbps != 0).then(|| kbps.saturating_mul(125)),
+        }
+    }
+
+    /// Whether there is anything to do.
+    pub const fn is_on(&self) -> bool {
+        self.steers || self.limit.is_some()
+    }
+}
+
 /// The largest window to offer, bytes, that `maxAdvWinWan` or `maxAdvWinLan` means: a number of [`WINDOW_UNIT`]s. `None` without a
 /// limit.
 pub fn window_limit(units: u64) -> Option<u32> {

@@ -25,7 +25,7 @@ mod reject;
 
 pub use cmd::{lines, parse_line, CMD_LINE_FORM};
 pub use format::{format, FileLine};
-pub use hot::{window_limit, Hot, Scope, SessionLimits};
+pub use hot::{window_limit, Hot, InboundOrders, Scope, SessionLimits};
 pub use net::{bypass_rules, lan_rules, lan_rules_v6, parse_net, Net, Rule, RULES_MAX};
 pub use parse::{parse, Parsed};
 pub use registry::{

@@ -62,8 +62,8 @@ scalars! {
         "1 accelerates TCP; 0 hands every accelerated connection back";
     TrackRandomLoss = File "trackRandomLoss", Kind::Bool, 1, Active,
         "1 tells random loss from congestion (configuration key advacc)";
-    AdvAccEnable = File "advAccEnable", Kind::Bool, 0, Stored,
-        "1 also speeds up inbound transfers (configuration key advinacc)";
+    AdvAccEnable = File "advAccEnable", Kind::Bool, 0, Active,
+        "1 steers inbound transfers so that they make no queue on their path (configuration key advinacc)";
     ConservMode = File "conservMode", Kind::Bool, 0, Active,
         "1 is the conservative congestion control mode (configuration key csvmode)";
     SubnetAccEnable = File "subnetAccEnable", Kind::Bool, 0, Active,
@@ -74,8 +74,8 @@ scalars! {
         "1 keeps interfaces with a shaper to wanKbps; 0 leaves connections to the rates measured for them";
     WanKbps = File "wanKbps", KBPS, 0, Active,
         "outbound rate of each interface with a shaper in kbit/s; 0 is no limit";
-    WanInKbps = File "wanInKbps", KBPS, 1_000_000, Stored,
-        "inbound rate of the WAN interfaces in kbit/s; 0 is no limit";
+    WanInKbps = File "wanInKbps", KBPS, 0, Active,
+        "inbound rate of each WAN interface in kbit/s, kept to if shaperEnable is 1; 0 is no limit";
     PcapEnable = File "pcapEnable", Kind::Bool, 0, Active,
         "1 gives packets of accelerated connections to nflog group 24944; lotServer.sh has tcpdump write them to /appex/log";
     ByteCacheEnable = File "byteCacheEnable", Kind::Bool, 0, Stored,
@@ -128,8 +128,8 @@ scalars! {
         "over the session limit: 1 passes new connections untouched, 0 refuses them";
     L2wQLimit = Cmd "l2wQLimit", Kind::Pair { min: 0, max: u32::MAX }, pack(256, 2048), Active,
         "LAN to WAN queue limit in packets, of each queue of the shaper: buffer pool full, buffer pool idle";
-    W2lQLimit = Cmd "w2lQLimit", Kind::Pair { min: 0, max: u32::MAX }, pack(256, 2048), Stored,
-        "WAN to LAN queue limit in packets: buffer pool full, buffer pool idle";
+    W2lQLimit = Cmd "w2lQLimit", Kind::Pair { min: 0, max: u32::MAX }, pack(256, 2048), Active,
+        "packets that a steered inbound flow may have in the queue of its path: memory of TCP short, and otherwise";
     RetranWaitListMs = Cmd "retranWaitListMS", TIMER_MS, 32, Active,
         "how long a packet may be overdue before a timer repeats it, in ms; 18 ms are added, at most 1000 kept";
     HalfCwndMinSRtt = Cmd "halfCwndMinSRtt", TIMER_MS, 500, Active,

@@ -43,6 +43,7 @@ fn sent_in_a_second(pace: Pace, bytes: u32, late_ns: u64) -> u64 {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes minutes")]
 fn rates_hold_within_a_thousandth_from_one_mbit_to_ten_gbit() {
     for kbps in [1_000u64, 20_000, 333_333, 1_000_000, 10_000_000] {
         for bytes in [60u32, 1514, 9014] {
@@ -267,6 +268,7 @@ fn hash(number: u32) -> u32 {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes minutes")]
 fn flows_get_the_same_bytes_whatever_the_size_of_their_packets() {
     let mut model = Model::new(1514);
     let flows: Vec<u16> = [1514u32, 60, 600, 30_000]
@@ -315,6 +317,7 @@ fn hosts_get_the_same_bytes_whatever_the_number_of_their_flows() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes minutes")]
 fn a_sparse_flow_goes_ahead_of_a_hundred_bulk_flows() {
     let mut model = Model::new(1514);
     for number in 0..100 {
@@ -385,6 +388,7 @@ fn a_flow_that_comes_back_again_and_again_does_not_keep_others_from_sending() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes minutes")]
 fn places_are_shared_by_hash_and_taken_over_when_free() {
     let mut model = Model::new(1514);
     let mut places = std::collections::HashSet::new();
@@ -468,6 +472,7 @@ fn a_flow_without_a_place_is_not_overtaken_by_itself() {
 
 /// Any order of joining, leaving and sending keeps the books right and loses no flow.
 #[test]
+#[cfg_attr(miri, ignore = "takes minutes")]
 fn nothing_is_lost_in_any_order() {
     let mut random = 1u32;
     let mut draw = |below: u32| {

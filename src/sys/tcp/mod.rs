@@ -21,6 +21,7 @@ mod view;
 
 pub(crate) use control::Control;
 pub(crate) use ops::{Algorithm, Summary};
+pub(crate) use receive::is_short_of_memory;
 pub(crate) use registration::Registration;
 pub(crate) use review::Review;
 pub(crate) use socket::{CaState, RateSample, Socket};

@@ -18,3 +18,9 @@ impl Socket<'_> {
         unsafe { c::appex_tcp_bound_window(self.as_ptr(), bytes) }
     }
 }
+
+/// Whether the sockets of all of TCP take more memory than `net.ipv4.tcp_mem` likes. Context: any.
+pub(crate) fn is_short_of_memory() -> bool {
+    // SAFETY: No requirement.
+    unsafe { c::appex_tcp_memory_is_short() }
+}

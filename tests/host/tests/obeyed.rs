@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 
 /// Settings that the module reads in another way than by their key, and what it does then.
-const INDIRECT: [(&str, &str); 25] = [
+const INDIRECT: [(&str, &str); 27] = [
     ("tcpAccEnable", ".tcp_acc"),
     ("subnetAccEnable", ".subnet_acc"),
     ("tcpOnly", ".tcp_only"),
@@ -34,6 +34,8 @@ const INDIRECT: [(&str, &str); 25] = [
     ("smBurstTolerance", "Orders::read("),
     ("l2wQLimit", ".limits.packets("),
     ("hostFairEnable", ".host_fair"),
+    ("advAccEnable", "orders.steers"),
+    ("wanInKbps", "orders\n        .limit"),
 ];
 
 /// The module's wiring: what stands in `src`, and the two files of `src/proc` that obey settings

@@ -52,19 +52,22 @@ def is_one_of(row: dict, wanted: list[str]) -> bool:
     return any(name == w or (w.endswith("*") and name.startswith(w[:-1])) for w in wanted)
 
 
-def workload(row: dict, quick: bool) -> Workload:
+def workload(row: dict, quick: bool, sender: str | None) -> Workload:
     load = Workload(**row["workload"])
+    if sender:
+        load.inbound, load.sender = True, sender
+    load.check()
     if quick:
         load.seconds = max(10.0, load.seconds / 3)
         load.count = max(20, load.count // 3)
     return load
 
 
-def measure(row: dict, variant: Variant, seed: int, quick: bool, timeout_s: float) -> dict:
+def measure(row: dict, variant: Variant, seed: int, quick: bool, sender: str | None, timeout_s: float) -> dict:
     """Never raises: a failed run is a result too."""
     try:
         path = Path.from_json(row["path"])
-        return one.measure(path, workload(row, quick), variant, seed, timeout_s=timeout_s)
+        return one.measure(path, workload(row, quick, sender), variant, seed, timeout_s=timeout_s)
     except (uml.Failed, ValueError, OSError) as e:
         return {"path": row["path"], "variant": variant.name, "seed": seed, "failed": str(e)}
 
@@ -136,6 +139,7 @@ def main() -> int:
     p.add_argument("--group", choices=["bulk", "share", "short"])
     p.add_argument("--seeds", type=int, default=1, help="number of seeds, from 1")
     p.add_argument("--quick", action="store_true")
+    p.add_argument("--inbound", metavar="SENDER", help="clients send with that congestion control, and the variants' machine receives")
     p.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs at the same time (default: processors)")
     p.add_argument("--timeout", type=float, default=600, help="seconds of wall time per run")
     p.add_argument("--out", help="all results as JSON")
@@ -158,7 +162,7 @@ def main() -> int:
     began, results, failures = time.monotonic(), {(r["path"]["name"], v.name): [] for r in rows for v in variants}, 0
     jobs = [(r, v, s) for r in rows for v in variants if not v.rows or is_one_of(r, v.rows) for s in range(1, a.seeds + 1)]
     with concurrent.futures.ThreadPoolExecutor(max_workers=a.jobs) as pool:
-        futures = {pool.submit(measure, r, v, s, a.quick, a.timeout): (r, v, s) for r, v, s in jobs}
+        futures = {pool.submit(measure, r, v, s, a.quick, a.inbound, a.timeout): (r, v, s) for r, v, s in jobs}
         for done, f in enumerate(concurrent.futures.as_completed(futures), 1):
             r, v, s = futures[f]
             out = f.result()

@@ -142,7 +142,8 @@ def late_retrans_pct(events: list[dict], start_us: int) -> float | None:
 
 def collect(job: str, path: Path, load: Workload, variant: Variant, seed: int) -> dict:
     out: dict = {"path": path.to_json(), "variant": variant.name, "workload": load.__dict__, "seed": seed}
-    server = lines(job, "server.jsonl")
+    # One each of several clients if these send.
+    server = [e for name in sorted(os.listdir(job)) if name.startswith("server") for e in lines(job, name)]
     clients = [e for name in sorted(os.listdir(job)) if name.startswith("client") for e in lines(job, name)]
     start = min((e["t_us"] for e in clients if e["ev"] == "start"), default=0)
 

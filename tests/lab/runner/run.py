@@ -84,6 +84,8 @@ def parser() -> argparse.ArgumentParser:
     g.add_argument("--upload", type=float, metavar="SECONDS", help="long flows from client to server")
     g.add_argument("--download", metavar="COUNTxBYTES", help="downloads one after another, each on a new connection")
     g.add_argument("--probe", type=float, metavar="SECONDS", help="round trips only")
+    g.add_argument("--inbound", action="store_true", help="clients send and the server receives, over the mirror image of the path (bulk, download)")
+    g.add_argument("--sender", default="cubic", help="their congestion control then (default cubic)")
     g.add_argument("--flows", type=int, default=1)
     g.add_argument("--stagger", type=float, default=0, help="ms between the starts of flows")
     g.add_argument("--gap", type=float, default=0, help="ms between downloads")
@@ -129,7 +131,8 @@ def make_workload(a: argparse.Namespace) -> Workload:
     if len(chosen) != 1:
         raise ValueError("choose one of --bulk, --upload, --download, --probe")
     load = Workload(kind=chosen[0], flows=a.flows, stagger_ms=a.stagger, gap_ms=a.gap, beside=a.beside, probe_ms=a.probe_ms, sample_ms=a.trace_ms,
-                    verify=a.verify)
+                    verify=a.verify, inbound=a.inbound, sender=a.sender)
+    load.check()
     if a.download:
         count, _, size = a.download.partition("x")
         load.count, load.bytes = int(count), int(size)

@@ -5,7 +5,8 @@ server (initial namespace, eth0) -- r1 (bottleneck: tbf) -- r2 (delay, loss, jit
 other server (namespace xs) ------/                                                     \\-- client x of the cross traffic
 
 The way back has the mirror image: its bottleneck is r2's link to r1, its delay and loss are r1's links to the
-servers. No queueing discipline sits on an interface that TCP itself sends from, because that would take part in
+servers. A workload that is `inbound` has senders and receivers change places: clients send to the server, and the
+path is the mirror image as a whole. No queueing discipline sits on an interface that TCP itself sends from, because that would take part in
 its pacing. Offloads are off wherever packets are forwarded, and the server's device does not take TSO, so
 that every packet on the path is one that could be on a wire.
 """
@@ -38,6 +39,12 @@ class Workload:
     probe_ms: float = 20.0          # interval of round-trip probes; 0: none
     sample_ms: int = 100            # interval of TCP_INFO samples
     verify: bool = False
+    inbound: bool = False           # the far ends send, and the server receives; bulk and download only
+    sender: str = "cubic"           # their congestion control then
+
+    def check(self) -> None:
+        if self.inbound and self.kind not in ("bulk", "download"):
+            raise ValueError("only bulk flows and downloads can be inbound")
 
 
 @dataclasses.dataclass
@@ -136,7 +143,7 @@ def clients_of(path: Path) -> list[float]:
     return path.rtts or [path.rtt]
 
 
-def topology(path: Path, net: Net, seed: int) -> list[str]:
+def topology(path: Path, net: Net, seed: int, inbound: bool) -> list[str]:
     rtts = clients_of(path)
     ends = [(f"c{i}", f"c{i}", CLIENT0 + i) for i in range(len(rtts))]
     pairs = [(SRV, ("", "eth0", 1), ("r1", "srv", 2)), (MID, ("r1", "south", 1), ("r2", "north", 2))]
@@ -161,7 +168,7 @@ def topology(path: Path, net: Net, seed: int) -> list[str]:
         offloads = "; ".join(f"ethtool -K {d} tso off gso off gro off" for d in names)
         out.append(in_ns(ns, f"sh -c 'echo 1 >/proc/sys/{forward}; {offloads}'"))
     out += ["ethtool -K eth0 tso off"] + ([in_ns("xs", "ethtool -K eth0 tso off")] if path.cross else [])
-    return out + batches(by_namespace(disciplines(path, seed, rtts)))
+    return out + batches(by_namespace((inbound_disciplines if inbound else disciplines)(path, seed, rtts)))
 
 
 def tbf(rate: float, limit: int) -> str:
@@ -194,6 +201,50 @@ def disciplines(path: Path, seed: int, rtts: list[float]) -> list[str]:
         out += ["tc -n r2 qdisc add dev north ingress",
                 f"tc -n r2 filter add dev north parent ffff: matchall action police rate {rate * 1000:.0f}kbit "
                 f"burst {burst:.0f} conform-exceed drop/pass"]
+    return out
+
+
+def inbound_disciplines(path: Path, seed: int, rtts: list[float]) -> list[str]:
+    """The mirror image of disciplines(): the bottleneck is r2's, what lies behind it r1's links to the receivers."""
+    up_rate = path.up_rate or path.rate
+    up_limit = path.up_buffer_bytes or max(int(path.queue_bytes(path.rate) * up_rate / path.rate), 10 * MTU_FRAME)
+    forth = min(rtts) / 2
+    out = [f"tc -n r2 qdisc add dev north root handle 1: {tbf(path.rate, path.queue_bytes(path.rate))}",
+           f"tc -n r1 qdisc add dev south root handle 1: {tbf(up_rate, up_limit)}"]
+    if path.aqm:
+        out.append(f"tc -n r2 qdisc add dev north parent 1:1 handle 10: {path.aqm}")
+    for i, dev in enumerate(["srv"] + (["xs"] if path.cross else [])):
+        out.append(f"tc -n r1 qdisc add dev {dev} root handle 1: netem " + netem(path, seed * 1000 + 10 + i, forth, path.loss))
+        if path.reorder:
+            out.append(f"tc -n r1 qdisc add dev {dev} parent 1:1 handle 2: netem limit {NETEM_LIMIT} delay {path.reorder_late:.3f}ms "
+                       f"reorder {100 - path.reorder:.4f}% seed {seed * 1000 + 200 + i}")
+    ends = [(f"c{i}", rtt) for i, rtt in enumerate(rtts)] + ([("x", path.rtt)] if path.cross else [])
+    for i, (dev, rtt) in enumerate(ends):
+        out.append(f"tc -n r2 qdisc add dev {dev} root handle 1: netem limit {NETEM_LIMIT} delay {max(rtt - forth, 0):.3f}ms"
+                   + (f" loss {path.ack_loss}%" if path.ack_loss else "") + f" seed {seed * 1000 + 1 + i}")
+    if path.policer:
+        rate, burst = path.policer
+        out += ["tc -n r1 qdisc add dev south ingress",
+                f"tc -n r1 filter add dev south parent ffff: matchall action police rate {rate * 1000:.0f}kbit "
+                f"burst {burst:.0f} conform-exceed drop/pass"]
+    return out
+
+
+def inbound_steps(path: Path, seed: int) -> list[str]:
+    """step_commands() for the mirrored path."""
+    out, rate, rtt, loss = [], path.rate, path.rtt, path.loss
+    for i, s in enumerate(sorted(path.steps, key=lambda s: s.at)):
+        todo = []
+        if s.rate is not None:
+            rate = s.rate
+            todo.append(f"tc -n r2 qdisc change dev north root handle 1: {tbf(rate, path.queue_bytes(path.rate))}")
+        if s.rtt is not None or s.loss is not None:
+            rtt = rtt if s.rtt is None else s.rtt
+            loss = loss if s.loss is None else s.loss
+            forth = max(rtt - min(clients_of(path)) / 2, 0)
+            todo += [f"tc -n r1 qdisc change dev {dev} root handle 1: netem " + netem(path, seed * 1000 + 100 + i, forth, loss)
+                     for dev in ["srv"] + (["xs"] if path.cross else [])]
+        out.append(f"( sleep {s.at}; {'; '.join(todo)} ) &")
     return out
 
 
@@ -238,68 +289,89 @@ def variant_commands(v: Variant) -> list[str]:
     return out
 
 
+def server_commands(path: Path, load: Workload, net: Net) -> list[str]:
+    """The programs that answer: on the server, or on all clients if these are to send."""
+    flag6 = " -6" if net.v6 else ""
+    if not load.inbound:
+        out = [f"{TRAFFIC} server{flag6} -s {load.sample_ms} -o server.jsonl & servers=$!"]
+        cross = ("xs", "cubic")
+    else:
+        out = [in_ns(f"c{i}", f"{TRAFFIC} server{flag6} -c {load.sender} -s {load.sample_ms} -o server{i or ''}.jsonl")
+               + " & servers=\"$servers $!\"" for i in range(len(clients_of(path)))]
+        cross = ("x", "cubic")
+    if path.cross:
+        out.append(in_ns(cross[0], f"{TRAFFIC} server{flag6} -c {cross[1]} -o cross-server.jsonl") + " & servers=\"$servers $!\"")
+    return out
+
+
 def client_commands(path: Path, load: Workload, net: Net) -> list[str]:
     """The workload itself. Every client runs in the background; `wait` for its process ids follows."""
-    server = net.addr(SRV, 1)
     v = " -v" if load.verify else ""
+    rtts = clients_of(path)
     out = []
 
-    def client(ns: str, base: int, args: str, name: str) -> None:
-        out.append(f"{in_ns(ns, TRAFFIC)} client -a {server} -b {base} -o {name}.jsonl{v} {args} & clients=\"$clients $!\"")
+    def ends(i: int) -> tuple[str, str]:
+        """Where a client runs and whom it asks."""
+        return ("", net.addr(CLIENT0 + i, 2)) if load.inbound else (f"c{i}", net.addr(SRV, 1))
 
-    rtts = clients_of(path)
+    def client(i: int, args: str, name: str) -> None:
+        ns, server = ends(i)
+        out.append(f"{in_ns(ns, TRAFFIC)} client -a {server} -o {name}.jsonl{v} {args} & clients=\"$clients $!\"")
+
     probe_s = load.seconds
     if load.kind in ("bulk", "upload"):
         share = [load.flows // len(rtts) + (i < load.flows % len(rtts)) for i in range(len(rtts))]
         for i, n in enumerate(share):
             if n:
-                client(f"c{i}", 20000 + i * 1000, f"-m {load.kind} -d {load.seconds} -n {n} -g {load.stagger_ms}", f"client{i}")
+                client(i, f"-b {20000 + i * 1000} -m {load.kind} -d {load.seconds} -n {n} -g {load.stagger_ms}", f"client{i}")
     elif load.kind == "download":
-        client("c0", 20000, f"-m download -k {load.count} -z {load.bytes} -g {load.gap_ms}", "client0")
+        client(0, f"-b 20000 -m download -k {load.count} -z {load.bytes} -g {load.gap_ms}", "client0")
         probe_s = 0
         if load.beside:
             # Long flows for as long as a careful bound on the downloads; stopped when those are done.
-            out.append(f"{in_ns('c0', TRAFFIC)} client -a {server} -b 60000 -o beside.jsonl -m bulk -d 3600 -n {load.beside} & beside=$!")
+            ns, server = ends(0)
+            out.append(f"{in_ns(ns, TRAFFIC)} client -a {server} -b 60000 -o beside.jsonl -m bulk -d 3600 -n {load.beside} & beside=$!")
     if load.probe_ms and probe_s:
+        ns, server = ends(0)
         client_args = f"probe -a {server} -i {load.probe_ms} -d {probe_s} -o probe.jsonl"
-        out.append(f"{in_ns('c0', TRAFFIC)} {client_args} & clients=\"$clients $!\"")
+        out.append(f"{in_ns(ns, TRAFFIC)} {client_args} & clients=\"$clients $!\"")
     if path.cross:
-        out.append(f"{in_ns('x', TRAFFIC)} client -a {net.addr(XS, 1)} -b 50000 -o cross.jsonl -m bulk "
+        ns, server = ("xs", net.addr(CLIENT0 + len(rtts), 2)) if load.inbound else ("x", net.addr(XS, 1))
+        out.append(f"{in_ns(ns, TRAFFIC)} client -a {server} -b 50000 -o cross.jsonl -m bulk "
                    f"-d {load.seconds} -n {path.cross} & clients=\"$clients $!\"")
     return out
 
 
 def script(path: Path, load: Workload, variant: Variant, seed: int, v6: bool) -> str:
     net = Net(v6)
-    flag6 = " -6" if v6 else ""
-    lines = ["# Written by the lab's runner.", "set -u", "clients= beside="]
+    lines = ["# Written by the lab's runner.", "set -u", "clients= beside= servers="]
+    # Whose counters and whose bottleneck a result is about: the sender's.
+    sender, router, link = ("c0", "r2", "north") if load.inbound else ("", "r1", "south")
     # 500 Mbit/s at 200 ms is 12 MB in flight; a real server of that kind is tuned like this. Initial sizes stay the kernel's.
     tune = ("echo \"4096 131072 67108864\" >/proc/sys/net/ipv4/tcp_rmem; echo \"4096 16384 67108864\" >/proc/sys/net/ipv4/tcp_wmem")
-    setup = ["set -eu"] + topology(path, net, seed) + [tune]
+    setup = ["set -eu"] + topology(path, net, seed, load.inbound) + [tune]
     setup += [in_ns(ns, f"sh -c '{tune}'") for ns in [f"c{i}" for i in range(len(clients_of(path)))] + (["xs", "x"] if path.cross else [])]
     setup += ["echo 65536 131072 196608 >/proc/sys/net/ipv4/tcp_mem"]
     lines += ["cat >setup <<'SETUP'", *setup, "SETUP", "sh setup || exit 40"]
     if path.cross:
-        lines.append(in_ns("xs", "sh -c 'echo cubic >/proc/sys/net/ipv4/tcp_congestion_control'"))
-    lines += variant_commands(variant)
-    lines.append(f"{TRAFFIC} server{flag6} -s {load.sample_ms} -o server.jsonl & server=$!")
-    if path.cross:
-        lines.append(f"{in_ns('xs', TRAFFIC)} server{flag6} -c cubic -o cross-server.jsonl & xserver=$!")
-    lines += [f"sleep {SETTLE_S}", "cat /proc/net/netstat /proc/net/snmp >netstat.before"]
-    lines += client_commands(path, load, net) + step_commands(path, seed)
+        lines.append(in_ns("x" if load.inbound else "xs", "sh -c 'echo cubic >/proc/sys/net/ipv4/tcp_congestion_control'"))
+    lines += variant_commands(variant) + server_commands(path, load, net)
+    counters = in_ns(sender, "cat /proc/net/netstat /proc/net/snmp")
+    lines += [f"sleep {SETTLE_S}", f"{counters} >netstat.before"]
+    lines += client_commands(path, load, net) + (inbound_steps if load.inbound else step_commands)(path, seed)
     if load.kind == "download":
         lines.append("( sleep 0.5; ss -tinm >ss.txt ) &")
     else:
         lines.append(f"( sleep {max(load.seconds - 0.1, 0.05):.2f}; ss -tinm >ss.txt ) &")
     lines += ["rc=0", "for pid in $clients; do wait $pid || rc=$?; done",
               "[ -z \"$beside\" ] || kill $beside",
-              "cat /proc/net/netstat /proc/net/snmp >netstat.after",
-              "tc -n r1 -s -j qdisc show dev south >bottleneck.json",
+              f"{counters} >netstat.after",
+              f"tc -n {router} -s -j qdisc show dev {link} >bottleneck.json",
               "tc -n r1 -s -j qdisc show dev srv >back.json",
               "tc -n r2 -s -j qdisc show >r2.json"]
     if path.policer:
-        lines.append("tc -n r2 -s -j filter show dev north parent ffff: >policer.json")
-    lines += ["sleep 1", "kill -TERM $server" + (" $xserver" if path.cross else ""), "wait $server"]
+        lines.append(f"tc -n {router} -s -j filter show dev {link} parent ffff: >policer.json")
+    lines += ["sleep 1", "kill -TERM $servers", "for pid in $servers; do wait $pid; done"]
     if variant.module:
         lines += ["for d in /proc/net/appex*; do [ ! -r $d/stats ] || cat $d/stats >stats.${d##*/}; done"]
     return "\n".join(lines + ["exit $rc", ""])

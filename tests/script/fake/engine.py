@@ -26,7 +26,7 @@ FILES = {
     "wanIf": "", "lanIf": "", "tcpAccEnable": "1", "trackRandomLoss": "1",
     "advAccEnable": "0", "conservMode": "0", "subnetAccEnable": "0",
     "maxTxEnable": "0", "shaperEnable": "1", "wanKbps": "0",
-    "wanInKbps": "1000000", "pcapEnable": "0", "byteCacheEnable": "0",
+    "wanInKbps": "0", "pcapEnable": "0", "byteCacheEnable": "0",
     "dataCompEnable": "0", "httpCompEnable": "0", "hostFairEnable": "0",
     "voipAccEnable": "0", "engSysEnable": "0", "version": "9.8.7",
 }

@@ -9,7 +9,7 @@
 # breaks: test_ranges_agree_with_the_engine | lib/keys.sh | s/^\(key smBurstMS *\)int:0:10000/\1int:0:10001/
 # breaks: test_defaults_agree_with_the_engine | lib/keys.sh | s/^\(key smBurstMS .*\)16$/\117/
 # breaks: test_keys_of_the_script_have_tests | lib/keys.sh | s/ updatedAt / updatedAt inventedAt /
-# breaks: test_obeyed_agrees_with_the_engine | lib/keys.sh | s/^\(key waninkbps .*\)file:wanInKbps/\1file:wanKbps/
+# breaks: test_obeyed_agrees_with_the_engine | lib/keys.sh | s/^\(key voipAccEnable .*\)file:voipAccEnable/\1file:wanKbps/
 
 MANUAL=$HERE/../../Documentation/lotserver.rst
 REFERENCE=$HERE/../../Documentation/interface.rst

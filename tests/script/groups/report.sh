@@ -95,7 +95,7 @@ acc                  1
 advacc               1
 advinacc             0
 wankbps              5000
-waninkbps            1000000
+waninkbps            0
 csvmode              0
 subnetAcc            0
 maxmode              0

@@ -19,6 +19,7 @@
 # breaks: test_uninstall_leaves_the_rest | lib/uninstall.sh | s/rmdir -- "$path" 2>\/dev\/null/rm -rf -- "$path"/
 # breaks: test_uninstall_without_a_record | lib/uninstall.sh | s/if \[\[ ! -f $MANIFEST_FILE .*; then/if false; then/
 # breaks: test_install_lifts_a_limit_that_had_no_effect | install-local.sh | s/rate=.^wankbps=/&no/
+# breaks: test_install_lifts_an_inbound_limit_that_had_no_effect | install-local.sh | s/before_inbound=1/:/
 # breaks: test_install_keeps_a_limit_that_was_meant | install-local.sh | s/ \&\& { \[\[ -n $before_shaper \]\] ||$/ \&\& { true ||/
 # breaks: test_install_keeps_the_configuration | install-local.sh | s/if \[\[ -e $config \]\]; then/if false; then/
 
@@ -283,9 +284,8 @@ test_install_lifts_a_limit_that_had_no_effect() {
 	again
 	like "$(<"$T/out")" '*wankbps was 1000000 and had no effect; it has one now, so it is 0*'
 	like "$(<"$CONF")" '*
-# (waninkbps has no effect yet)
 wankbps="0"
-waninkbps="1000000"
+waninkbps="0"
 *bandwidth
 shaperEnable="1"'
 	# Without the comment the old scripts tell, which know of no shaper.
@@ -295,12 +295,29 @@ shaperEnable="1"'
 	is "$(<"$CONF")" $'accif="eth0"\nwankbps="0"'
 }
 
+test_install_lifts_an_inbound_limit_that_had_no_effect() {
+	mkdir -p /lib/modules
+	installed
+	# As the version before shipped it, and as the comment in the configuration tells.
+	sed -i 's/^\(key waninkbps .* \)0$/\11000000/' "$APPEX_ROOT/bin/lib/keys.sh"
+	printf 'accif="eth0"\nwankbps="1000000"\nwaninkbps="1000000"\n' >"$CONF"
+	again
+	like "$(<"$T/out")" '*waninkbps was 1000000 and had no effect; it has one now, so it is 0*'
+	is "$(<"$CONF")" $'accif="eth0"\nwankbps="1000000"\nwaninkbps="0"'
+	printf '# Inbound bandwidth in kbit/s (no effect yet)\nwaninkbps="1000000"\n' >"$CONF"
+	again
+	is "$(<"$CONF")" $'# Inbound bandwidth in kbit/s; 0 is no limit\nwaninkbps="0"'
+}
+
 test_install_keeps_a_limit_that_was_meant() {
 	mkdir -p /lib/modules
 	installed
 	printf 'accif="eth0"\nwankbps="1000000"\n' >"$CONF"
 	again
 	is "$(<"$CONF")" $'accif="eth0"\nwankbps="1000000"'
+	printf 'accif="eth0"\nwaninkbps="1000000"\n' >"$CONF"
+	again
+	is "$(<"$CONF")" $'accif="eth0"\nwaninkbps="1000000"'
 	rm "$APPEX_ROOT/bin/lib/shape.sh"
 	printf 'accif="eth0"\nwankbps="20000"\n' >"$CONF"
 	again

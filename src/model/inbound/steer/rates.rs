@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Rates of a flow and of its interface over several round trips.
+
+use super::Round;
+
+/// Rounds that a rate is a mean of.
+pub(super) const JUDGED_ROUNDS: u8 = 12;
+
+/// Mean rates of rounds, bytes per second.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct Rates {
+    /// Of the flow.
+    pub(super) own: u64,
+    /// Of all that comes by the same interface.
+    pub(super) all: u64,
+    /// Rounds so far.
+    pub(super) rounds: u8,
+}
+
+impl Rates {
+    /// Takes a round into the mean of the last [`JUDGED_ROUNDS`].
+    pub(super) fn note(&mut self, round: &Round) {
+        self.rounds = self.rounds.saturating_add(1);
+        let of = u64::from(self.rounds.clamp(1, JUDGED_ROUNDS));
+        let took = u64::from(round.took_us);
+        let mix = |mean: u64, bytes: u64| {
+            let rate = per_second(bytes, took);
+            match of {
+                1 => rate,
+                _ => mean
+                    .saturating_sub(mean.checked_div(of).unwrap_or(0))
+                    .saturating_add(rate.checked_div(of).unwrap_or(0)),
+            }
+        };
+        self.own = mix(self.own, round.bytes);
+        self.all = mix(self.all, round.all);
+    }
+
+    /// What others of the interface have.
+    pub(super) fn others(&self) -> u64 {
+        self.all.saturating_sub(self.own)
+    }
+
+    /// What the flow has less than with `better`, bytes per second, and others of the interface have not got.
+    pub(super) fn lost_from(&self, better: &Rates) -> u64 {
+        let lost = better.own.saturating_sub(self.own);
+        lost.saturating_sub(self.others().saturating_sub(better.others()))
+    }
+}
+
+/// Bytes per second of `bytes` in `took_us`.
+fn per_second(bytes: u64, took_us: u64) -> u64 {
+    bytes
+        .saturating_mul(1_000_000)
+        .checked_div(took_us)
+        .unwrap_or(0)
+}
