@@ -19,6 +19,12 @@ endif
 ifneq ($(shell grep -sx 'CONFIG_CC_IS_CLANG=y' $(KDIR)/.config),)
 kbuild-args += LLVM=1
 endif
+# Another architecture than this machine's: with Debian's cross compilers.
+ifneq ($(shell grep -sx 'CONFIG_ARM64=y' $(KDIR)/.config),)
+ifneq ($(shell uname -m),aarch64)
+kbuild-args += ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu-
+endif
+endif
 kbuild-args += $(if $(RUSTC),RUSTC=$(RUSTC)) $(if $(CLIPPY),CLIPPY=1) $(if $(APPEX_WERROR),APPEX_WERROR=1) \
 	$(if $(APPEX_SELFTEST),APPEX_SELFTEST=y)
 
@@ -101,7 +107,7 @@ help:
 	@echo '  make test                all tests'
 	@echo '  make deb                 the Debian packages'
 	@echo '  make test-install        install, boot, upgrade the kernel, purge: on a clean Debian with'
-	@echo '                           systemd in a virtual machine; about 15 minutes'
+	@echo '                           systemd in a virtual machine; about 20 minutes'
 	@echo '  make fuzz                fuzzes the pure code by coverage, ten minutes (SECONDS_EACH=);'
 	@echo '  make miri                the unit tests under Miri; needs a nightly toolchain that has it'
 	@echo '  make stress              a million broken packets, a thousand unloads under traffic, fuzzing;'

@@ -6,8 +6,8 @@
 #   ./install.sh [OPTION]...            ./install.sh uninstall
 #
 #     -i "IF..."   accelerated interfaces       (those of the default routes)
-#     -out KBPS    outbound bandwidth, kbit/s   (1000000)
-#     -in KBPS     inbound bandwidth, kbit/s    (1000000)
+#     -out KBPS    outbound bandwidth, kbit/s   (0: no limit)
+#     -in KBPS     inbound bandwidth, kbit/s    (1000000; no effect yet)
 #     -t MS        shortRttMS                   (0: off)
 #     -r, -b       run now; run at boot: both are done anyway. --no-run, --no-boot: they are not
 #     -e, -p, -f   of the original's installer: accepted, without effect
@@ -82,20 +82,35 @@ distribution() {
 }
 family=$(distribution)
 
+# headers_package: what brings the headers of the kernel. Arch's kernels say what they are called, openSUSE's have their
+# flavour at the end of the release.
+headers_package() {
+	local name=linux
+	case $family in
+	debian | ubuntu) printf 'linux-headers-%s\n' "$release" ;;
+	fedora | rhel) printf 'kernel-devel-%s\n' "$release" ;;
+	suse) printf 'kernel-%s-devel\n' "${release##*-}" ;;
+	arch)
+		[[ ! -r /lib/modules/$release/pkgbase ]] || name=$(</lib/modules/"$release"/pkgbase)
+		printf '%s-headers\n' "$name"
+		;;
+	*) printf 'the headers of kernel %s\n' "$release" ;;
+	esac
+}
+
 # command_for MISSING...: the command that installs these things (headers, metadata, or the name of a program).
 command_for() {
 	local what
 	local -a names=()
 	for what; do
 		case $family:$what in
-		debian:headers | ubuntu:headers) names+=("linux-headers-$release") ;;
-		fedora:headers | rhel:headers) names+=("kernel-devel-$release") ;;
-		arch:headers) names+=(linux-headers) ;;
-		suse:headers) names+=(kernel-default-devel) ;;
+		*:headers) names+=("$(headers_package)") ;;
 		ubuntu:metadata) names+=("linux-lib-rust-$release") ;;
-		fedora:bindgen) names+=(bindgen-cli) ;;
+		*:ld.lld) names+=(lld) ;;
+		*:llvm-nm) names+=(llvm) ;;
+		fedora:bindgen | rhel:bindgen) names+=(bindgen-cli) ;;
 		arch:bindgen | suse:bindgen) names+=(rust-bindgen) ;;
-		arch:rustc | suse:rustc | fedora:rustc) names+=(rust) ;;
+		arch:rustc | suse:rustc | fedora:rustc | rhel:rustc) names+=(rust) ;;
 		*) names+=("$what") ;;
 		esac
 	done
@@ -108,11 +123,25 @@ command_for() {
 	esac
 }
 
+# other_kernel ANSWER REASON: which kernel will do depends on the distribution; of Debian's the answer names it.
+other_kernel() {
+	[[ $family != debian ]] || die "$1"
+	die "$2; appex needs one of 7.2 or newer with Rust (CONFIG_RUST): install such a kernel of your distribution, and reboot"
+}
+
 # --- checks ----------------------------------------------------------------------------------------------
 check() {
-	local tool answer
+	local tool answer usable=''
 	local -a missing=()
+	answer=$(RUSTC=${RUSTC:-$("$here/scripts/kernel-rustc.sh" "$headers")} "$here/scripts/rust-available.sh" "$headers") && usable=1
+	# Nobody is sent to install anything for a kernel that will never do.
+	case $answer in
+	*'without CONFIG_RUST'*) other_kernel "$answer" "the kernel $release was built without Rust" ;;
+	*'is older than'*) other_kernel "$answer" "the kernel $release is too old" ;;
+	esac
 	local -a tools=(dkms make gcc rustc bindgen)
+	# A kernel that clang has built is built for with LLVM=1.
+	! grep -qs '^CONFIG_CC_IS_CLANG=y' "$headers/.config" || tools+=(clang ld.lld llvm-nm)
 	# What making the metadata of Debian's headers takes; see scripts/prepare-headers.sh.
 	[[ $family != debian ]] || tools+=(clang flex bison bc pahole python3)
 	for tool in "${tools[@]}"; do
@@ -123,19 +152,16 @@ check() {
 		compgen -G '/usr/src/rustc-*/library/core' >/dev/null || missing+=(rust-src)
 	fi
 	[[ -e $headers/Makefile ]] || missing+=(headers)
-	if [[ -r /boot/config-$release ]] && ! grep -q '^CONFIG_RUST=y' "/boot/config-$release"; then
-		answer=$("$here/scripts/rust-available.sh" "$headers") || :
-		case $family in
-		debian) die "$answer" ;;
-		*) die "the kernel $release was built without Rust (CONFIG_RUST), which appex needs; install a kernel that has it and reboot" ;;
-		esac
-	fi
 	((${#missing[@]} == 0)) || die "missing: ${missing[*]}; install: $(command_for "${missing[@]}")"
-	if ! answer=$("$here/scripts/rust-available.sh" "$headers"); then
+	if [[ -z $usable ]]; then
 		case $answer in
-		*"Rust metadata"* | *target.json*)
+		*"Rust metadata ("* | *target.json*)
 			# Only of Debian's headers it can be made, by the build itself.
-			[[ $family == debian ]] || die "the headers of $release have no Rust metadata; install: $(command_for metadata)"
+			case $family in
+			debian) ;;
+			ubuntu) die "the headers of $release have no Rust metadata; install: $(command_for metadata)" ;;
+			*) die "the headers of $release, $headers, have no Rust metadata, and it cannot be made here: this kernel's package lacks it" ;;
+			esac
 			;;
 		*) die "$answer" ;;
 		esac
@@ -156,13 +182,24 @@ remove_module() {
 	done
 }
 
+# install_module: built only if it is another one than DKMS has, so that options can be changed in a moment.
 install_module() {
+	local new
+	new=$(mktemp -d)
+	mkdir "$new/scripts"
+	cp -r "$here/Kbuild" "$here/Makefile" "$here/dkms.conf" "$here/src" "$new/"
+	cp "$here"/scripts/{dkms-prepare.sh,kernel-rustc.sh,prepare-headers.sh,rust-available.sh} "$new/scripts/"
+	find "$new" \( -name '*.o' -o -name '*.cmd' -o -name bindings_generated.rs \) -delete
+	if dkms status "appex/$version" -k "$release" 2>/dev/null | grep -q ': installed' && diff -rq "$new" "$source" >/dev/null 2>&1; then
+		rm -rf "$new"
+		say "the module is built for kernel $release already"
+		return
+	fi
 	say "building the module for kernel $release (some minutes where Rust metadata has to be made)"
 	remove_module
-	mkdir -p "$source/scripts"
-	cp -r "$here/Kbuild" "$here/Makefile" "$here/dkms.conf" "$here/src" "$source/"
-	cp "$here"/scripts/{dkms-prepare.sh,prepare-headers.sh,rust-available.sh} "$source/scripts/"
-	find "$source" \( -name '*.o' -o -name '*.cmd' -o -name bindings_generated.rs \) -delete
+	rm -rf "$source"
+	chmod 755 "$new"
+	mv "$new" "$source"
 	dkms add "appex/$version" >/dev/null
 	dkms install "appex/$version" -k "$release" || {
 		remove_module
@@ -219,7 +256,7 @@ do_install() {
 		[[ ! -d $systemd ]] || systemctl daemon-reload
 		[[ -z $boot ]] || systemctl enable lotServer.service >/dev/null 2>&1 || say 'cannot enable lotServer.service: it will not start at boot'
 	elif [[ $boot ]]; then
-		say 'there is no systemd here: have /appex/bin/lotServer.sh start run at boot yourself'
+		say 'there is no systemd here: have /appex/bin/lotServer.sh boot run at boot, and stop at shutdown, yourself'
 	fi
 	if [[ $run ]]; then
 		start || die 'installed, but it does not start; the reason is above, and the network goes on unaccelerated. Once that is mended: /appex/bin/lotServer.sh start'

@@ -44,11 +44,8 @@ for copy in "$store"/*/; do
 done
 
 # The kernel's compiler; one of the administrator's own may come first in PATH.
-wanted=$(sed -n 's/^CONFIG_RUSTC_VERSION_TEXT="\(.*\)"$/\1/p' "$headers/.config" 2>/dev/null || true)
-if [ -z "${RUSTC-}" ] && [ "$(rustc --version 2>/dev/null || true)" != "$wanted" ] &&
-	[ "$(/usr/bin/rustc --version 2>/dev/null || true)" = "$wanted" ]; then
-	export RUSTC=/usr/bin/rustc
-fi
+[ -n "${RUSTC-}" ] || RUSTC=$("$here/kernel-rustc.sh" "$headers")
+if [ "$RUSTC" = rustc ]; then unset RUSTC; else export RUSTC; fi
 
 answer=$("$here/rust-available.sh" "$headers") && usable=1 || usable=
 # Metadata that prepare-headers.sh put there itself may be of an older build of the kernel: it knows.

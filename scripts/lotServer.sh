@@ -35,7 +35,7 @@ umask 022
 
 SELF=$(readlink -f -- "${BASH_SOURCE[0]}")
 LIB=${SELF%/*}/lib
-for part in common json keys check config offload shape device engine rules system report why stats top flows metrics capture try compare uninstall commands; do
+for part in common json keys check config offload shape device engine rules system report why stats top flows metrics capture later try guard compare uninstall commands; do
 	# shellcheck source=/dev/null
 	. "$LIB/$part.sh" || {
 		printf 'lotServer.sh: its part %s/%s.sh is missing: install it again\n' "$LIB" "$part" >&2

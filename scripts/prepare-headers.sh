@@ -58,15 +58,9 @@ if [ -n "$into" ]; then
 fi
 [ -w "$target" ] || die "$target is not writable: run as root, or use --into DIR"
 
-# The compiler must be the kernel's; a newer one first in PATH (rustup) is common, so look behind it.
+# The compiler must be the kernel's; a newer one first in PATH (rustup) is common.
 wanted=$(config CONFIG_RUSTC_VERSION_TEXT)
-if [ -z "${RUSTC-}" ]; then
-	for RUSTC in $(type -ap rustc) /usr/bin/rustc; do
-		[ ! -x "$RUSTC" ] || [ "$("$RUSTC" --version 2>/dev/null)" != "$wanted" ] || break
-		RUSTC=
-	done
-	[ -n "$RUSTC" ] || RUSTC=rustc
-fi
+RUSTC=${RUSTC:-$("$here/kernel-rustc.sh" "$headers")}
 export RUSTC
 
 package_version=$(dpkg-query -W -f '${Version}' "linux-headers-$release" 2>/dev/null || true)
@@ -90,6 +84,14 @@ if [ "$(config CONFIG_RUST)" != y ]; then
 	die "$answer"
 fi
 
+# A kernel of another architecture than this machine's is built for with Debian's cross compilers.
+cross=()
+if [ "$(config CONFIG_ARM64)" = y ] && [ "$HOSTTYPE" != aarch64 ]; then
+	cross=(ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu-)
+elif [ "$(config CONFIG_X86_64)" = y ] && [ "$HOSTTYPE" != x86_64 ]; then
+	cross=(ARCH=x86_64 CROSS_COMPILE=x86_64-linux-gnu-)
+fi
+
 # --- what is missing ---------------------------------------------------------------------------------
 if [ -z "$package_version" ] || ! command -v apt-get >/dev/null; then
 	die "the headers of $release have no Rust metadata, and they are no Debian package, for which alone this script can make it." \
@@ -101,7 +103,9 @@ cc=${cc%% *}
 missing=()
 need() { command -v "$1" >/dev/null 2>&1 || missing+=("$2"); }
 need make make
-need "$cc" "gcc-${cc##*gcc-}"
+gcc=gcc-${cc##*gcc-}
+[ ${#cross[@]} = 0 ] || gcc+=-${cc%-gcc-*}
+need "$cc" "${gcc//_/-}"
 need "$RUSTC" rustc
 need bindgen bindgen
 need clang clang
@@ -162,7 +166,7 @@ out=$work/out
 mkdir "$out"
 cp "$headers/.config" "$out/.config"
 build() {
-	make -C "$source_dir" O="$out" CC="$cc" RUSTC="$RUSTC" -j"${APPEX_JOBS:-$(nproc)}" -s "$@" >>"$work/build.log" 2>&1 8>&- || {
+	make -C "$source_dir" O="$out" "${cross[@]}" CC="$cc" RUSTC="$RUSTC" -j"${APPEX_JOBS:-$(nproc)}" -s "$@" >>"$work/build.log" 2>&1 8>&- || {
 		tail -n 25 "$work/build.log" >&2
 		die "the build of the Rust metadata failed"
 	}
@@ -173,7 +177,7 @@ settings() { grep -vE '^#|^$|_VERSION(_TEXT)?=|^CONFIG_(PAHOLE|GCC|LD|AS|RUSTC?|
 lost=$(comm -23 <(settings "$headers/.config") <(settings "$out/.config") | head -n 5 | tr '\n' ' ')
 [ -z "$lost" ] || say "with the tools here the kernel's configuration changes: $lost"
 grep -q '^CONFIG_RUST=y' "$out/.config" || {
-	die "with the tools here the kernel's configuration loses CONFIG_RUST: $(make -s -C "$source_dir" O="$out" CC="$cc" RUSTC="$RUSTC" rustavailable 2>&1 | tail -n 5)"
+	die "with the tools here the kernel's configuration loses CONFIG_RUST: $(make -s -C "$source_dir" O="$out" "${cross[@]}" CC="$cc" RUSTC="$RUSTC" rustavailable 2>&1 | tail -n 5)"
 }
 # The metadata is wanted, not the programs that a whole kernel's build checks and signs objects with: they would take
 # libelf's and OpenSSL's headers, and of libelf a machine with a backported kernel has a version to which the

@@ -24,12 +24,30 @@ no() {
 	exit 1
 }
 
-no_rust() {
-	no "$1 was built without CONFIG_RUST; in Debian the kernels that have it are linux-image-amd64 and" \
-		"linux-image-cloud-amd64 7.2 or newer from trixie-backports. Add the suite trixie-backports to apt's sources if it is not" \
+# The first kernel that the module builds for.
+first=7.2
+
+# other_kernel TEXT: this kernel will never do, for that reason.
+other_kernel() {
+	arch=amd64
+	[ "$(uname -m)" != aarch64 ] || arch=arm64
+	no "$1; in Debian the kernels that will do are linux-image-$arch and" \
+		"linux-image-cloud-$arch $first or newer from trixie-backports. Add the suite trixie-backports to apt's sources if it is not" \
 		"there (copy the line of trixie with the suite changed; in a .sources file add it to Suites), then apt update;" \
-		"apt install -t trixie-backports linux-image-amd64 linux-headers-amd64 (on a cloud image linux-image-cloud-amd64" \
-		"linux-headers-cloud-amd64); then reboot"
+		"apt install -t trixie-backports linux-image-$arch linux-headers-$arch (on a cloud image linux-image-cloud-$arch" \
+		"linux-headers-cloud-$arch); then reboot"
+}
+
+no_rust() {
+	other_kernel "$1 was built without CONFIG_RUST"
+}
+
+# not_too_old RELEASE
+not_too_old() {
+	major=${1%%[!0-9]*} minor=${1#*.}
+	minor=${minor%%[!0-9]*}
+	[ "${major:-0}" -gt "${first%.*}" ] || { [ "$major" = "${first%.*}" ] && [ "${minor:-0}" -ge "${first#*.}" ]; } ||
+		other_kernel "the kernel $1 is older than $first, the first that this module builds for"
 }
 
 # config NAME: the value of an option of that kernel, without quotes; empty when it is off.
@@ -41,6 +59,7 @@ if [ ! -d "$kdir" ]; then
 	release=$(uname -r)
 	case $kdir in */modules/*/build) release=${kdir%/build} release=${release##*/} ;; esac
 	text="there are no kernel headers in $kdir; install them: apt install linux-headers-$release"
+	not_too_old "$release"
 	[ -r "/boot/config-$release" ] || no "$text; if apt has none: this kernel is not Debian's"
 	# Headers would not help a kernel without Rust.
 	grep -q '^CONFIG_RUST=y' "/boot/config-$release" || no_rust "the kernel $release"
@@ -52,15 +71,18 @@ if [ "$(config CONFIG_RUST)" != y ]; then
 	no_rust "the kernel of $kdir"
 fi
 
+release=$(cat "$kdir/include/config/kernel.release" 2>/dev/null || true)
+[ -z "$release" ] || not_too_old "$release"
+
 rustc=${RUSTC:-rustc}
 command -v "$rustc" >/dev/null 2>&1 || no "no Rust compiler ($rustc); install it: apt install rustc"
 have=$("$rustc" --version 2>/dev/null) || no "'$rustc --version' does not work"
 want=$(config CONFIG_RUSTC_VERSION_TEXT)
 if [ -n "$want" ] && [ "$have" != "$want" ]; then
-	hint="install the distribution's own compiler (Debian: apt install rustc)"
-	if [ -z "${RUSTC-}" ] && [ -x /usr/bin/rustc ] && [ "$(/usr/bin/rustc --version)" = "$want" ]; then
-		hint="use the one in /usr/bin: make RUSTC=/usr/bin/rustc, or put /usr/bin first in PATH"
-	fi
+	series=$(printf '%s\n' "$want" | sed -n 's/^rustc \([0-9]*\.[0-9]*\)\..*/\1/p')
+	hint="install the distribution's own compiler (Debian: apt install rustc; Ubuntu: apt install rustc-$series)"
+	other=$("$here/kernel-rustc.sh" "$kdir")
+	[ -n "${RUSTC-}" ] || [ "$other" = rustc ] || hint="use the one that is there: make RUSTC=$other"
 	no "the kernel was built with '$want' but $(command -v "$rustc") is '$have', and Rust metadata is readable only by the very same compiler; $hint"
 fi
 bindgen=${BINDGEN:-bindgen}

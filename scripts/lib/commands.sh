@@ -6,7 +6,7 @@
 
 usage() {
 	cat <<-EOT
-		Usage: $0 {start | stop | reload | restart | try | confirm | check | status | stats | flows | rules | metrics | uninstall}
+		Usage: $0 {start | stop | reload | restart | boot | try | confirm | check | status | stats | flows | rules | metrics | uninstall}
 
 		  start             load the accelerator with the settings of $CONFIG_FILE
 		  stop              unload it; open connections go on
@@ -15,6 +15,8 @@ usage() {
 		  try [SECONDS]     start, and stop again after 60 seconds (or SECONDS) unless
 		                    confirmed: for a machine that only the network reaches
 		  confirm           keep what "try" started
+		  boot              what the service runs: as reload, but refuses after two
+		                    crashes in a row within ten minutes of a start
 		  check [FILE]      check a configuration and say what means something else
 		                    than with LotServer; touches nothing
 		  status (st)       show whether it runs, its sessions and its settings, and why
@@ -46,7 +48,7 @@ main() {
 		;;
 	esac
 	case ${1-} in
-	start | stop | reload | restart | confirm)
+	start | stop | reload | restart | confirm | boot)
 		require_root
 		lock
 		"do_$1"
@@ -61,6 +63,12 @@ main() {
 		require_root
 		lock 600
 		do_try_ends "${2-}"
+		;;
+	# So does what start has armed.
+	lasted)
+		require_root
+		lock 600
+		do_lasted "${2-}"
 		;;
 	# What the capture runs in, launched by start and reload.
 	capture-runs)
@@ -115,6 +123,7 @@ start_configured() {
 	engine_count
 	wan_list
 	ROLLBACK=${1:-start_undo}
+	guard_begin
 	offload_apply "${MATCHING[@]}" || exit 1
 	wmem_shrink || exit 1
 	module_load || exit 1
@@ -127,6 +136,7 @@ start_configured() {
 	# A shaper obeys settings that are there by now.
 	shape_apply "${MATCHING[@]}"
 	ROLLBACK=
+	guard_watch
 	capture_apply
 	short_rtt_note
 	absent_note
@@ -140,6 +150,7 @@ start_undo() {
 	offload_restore keep_none || :
 	wmem_restore || :
 	ppp_remove
+	guard_undo
 }
 
 # absent_note: says of each two-sided feature that is on that there is none here.
@@ -238,6 +249,7 @@ do_stop() {
 	then
 		# A start that was killed before it loaded the module.
 		leftovers_restore || exit 1
+		guard_forget
 	else
 		warn "$PRODUCT is not running!"
 		exit 1
@@ -254,6 +266,7 @@ stop_running() {
 	module_unload || status=1
 	ppp_remove
 	leftovers_restore || status=1
+	((status != 0)) || guard_forget
 	return "$status"
 }
 

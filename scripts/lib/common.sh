@@ -19,6 +19,7 @@ CONFIG_FILE=$APPEX_ROOT/etc/config
 OFFLOAD_FILE=$APPEX_ROOT/etc/.offload
 QDISC_FILE=$APPEX_ROOT/etc/.qdisc
 RUNCONFIG_FILE=$APPEX_ROOT/etc/.runconfig
+GUARD_FILE=$APPEX_ROOT/etc/.guard
 MANIFEST_FILE=$APPEX_ROOT/etc/.manifest
 LOCK_FILE=$APPEX_RUN/lotServer.lock
 PID_FILE=$APPEX_RUN/lotServer.pid

@@ -65,6 +65,7 @@ do_status() {
 	fi
 	status_why
 	try_note
+	guard_status
 	conflicts_note
 }
 

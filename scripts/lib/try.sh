@@ -30,8 +30,7 @@ try_read() {
 # try_forget: nothing is pending any more.
 try_forget() {
 	rm -f -- "$TRY_FILE"
-	# Not waited for: this may be part of a shutdown, and a timer without its token does nothing.
-	[[ ! -d $APPEX_SYSTEMD ]] || run systemctl --no-block stop "$TRY_UNIT.timer" >/dev/null 2>&1 || :
+	later_not "$TRY_UNIT"
 }
 
 # try_note: one line of status, only while a trial runs.
@@ -60,7 +59,7 @@ do_try() {
 	# A start that fails takes its trial back with itself.
 	ROLLBACK=try_forget
 	printf '%s %s\n' "$token" $(($(uptime_seconds) + seconds)) | write_whole "$TRY_FILE" || die "Failed to write $TRY_FILE"
-	try_arm "$seconds" "$token" || die "try: cannot arm the way back, so nothing was started"
+	later "$TRY_UNIT" "$seconds" try-ends "$token" || die "try: cannot arm the way back, so nothing was started"
 	start_configured try_undo
 	say "$PRODUCT runs on trial for $seconds seconds. If you can read this, run: lotServer.sh confirm"
 }
@@ -68,26 +67,6 @@ do_try() {
 try_undo() {
 	start_undo
 	try_forget
-}
-
-# try_arm SECONDS TOKEN: outside of the caller's session, with systemd where it is.
-try_arm() {
-	local name
-	local -a settings=()
-	for name in APPEX_ROOT APPEX_PROC APPEX_MODULE APPEX_RUN APPEX_SYSFS APPEX_SYSCTL APPEX_PPP APPEX_SYSTEMD APPEX_DKMS; do
-		settings+=("$name=${!name}")
-	done
-	if [[ -d $APPEX_SYSTEMD ]] && command -v systemd-run >/dev/null; then
-		# A former one that is still loaded would be in the way of the name.
-		run systemctl stop "$TRY_UNIT.timer" "$TRY_UNIT.service" >/dev/null 2>&1 || :
-		run systemctl reset-failed "$TRY_UNIT.timer" "$TRY_UNIT.service" >/dev/null 2>&1 || :
-		! run systemd-run --quiet --collect --unit="$TRY_UNIT" --on-active="$1" --timer-property=AccuracySec=1s \
-			"${settings[@]/#/--setenv=}" "$SELF" try-ends "$2" >/dev/null 2>&1 || return 0
-	fi
-	command -v setsid >/dev/null || return 1
-	# shellcheck disable=SC2016 # for the inner shell
-	run setsid --fork env "${settings[@]}" sh -c 'cd /; trap "" HUP; sleep "$1"; exec "$2" try-ends "$3"' \
-		lotServer-try "$1" "$SELF" "$2" </dev/null >/dev/null 2>&1
 }
 
 do_confirm() {

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# uninstall: removes what the installation recorded.
+# uninstall: what "make install" and install.sh put in place goes again.
 
 # do_uninstall [-f]: stops, then removes what the installation recorded.
 do_uninstall() {
@@ -47,7 +47,7 @@ uninstall_files() {
 			;;
 		esac
 	done
-	rm -rf -- "$CONFIG_FILE" "$RULES_FILE" "$OFFLOAD_FILE" "$QDISC_FILE" "$RUNCONFIG_FILE" "$MANIFEST_FILE" \
+	rm -rf -- "$CONFIG_FILE" "$RULES_FILE" "$OFFLOAD_FILE" "$QDISC_FILE" "$RUNCONFIG_FILE" "$GUARD_FILE" "$MANIFEST_FILE" \
 		"$APPEX_ROOT/bin/afterLoad" "$APPEX_ROOT"/log/*
 	for path in "${dirs[@]}"; do
 		rmdir -- "$path" 2>/dev/null || [[ ! -d $path ]] || warn "[warn] $path is not empty and stays"

@@ -107,7 +107,8 @@ make_base() {
 		chmod 755 "$BASE/tree/etc/kernel/postinst.d/$hook"
 	done
 	truncate -s 8G "$BASE/image.new"
-	mke2fs -q -t ext4 -O ^has_journal -E root_owner=0:0 -d "$BASE/tree" "$BASE/image.new"
+	# With a journal, as servers have it: this machine is reset, and without one even what was synced may be lost.
+	mke2fs -q -t ext4 -E root_owner=0:0 -d "$BASE/tree" "$BASE/image.new"
 	rm -rf "$BASE/tree"
 	logged install-update apt_in "$BASE/image.new" update
 	logged install-kernel apt_in "$BASE/image.new" install --no-install-recommends -t trixie-backports \

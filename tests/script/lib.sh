@@ -24,9 +24,9 @@ setup() {
 }
 
 teardown() {
-	# A daemon of the stand-in ends with its mount.
-	umount "$T/proc" 2>/dev/null || :
-	rm -rf "$T"
+	# A daemon of the stand-in ends with its mount. What is mounted here and does not go is not ours to remove.
+	grep -F " $T/" /proc/self/mounts | cut -d' ' -f2 | tac | xargs -r umount 2>/dev/null || :
+	rm -rf --one-file-system "$T"
 }
 
 # config LINE...: a configuration with these lines.
@@ -116,7 +116,7 @@ with_parts() {
 	STATUS=0
 	# shellcheck disable=SC2016 # for the inner shell
 	SELF=$LOT bash -c 'set -euo pipefail
-		for part in common json keys check config offload shape device engine rules system report why stats top flows metrics capture try compare uninstall commands; do
+		for part in common json keys check config offload shape device engine rules system report why stats top flows metrics capture later try guard compare uninstall commands; do
 			. "$APPEX_ROOT/bin/lib/$part.sh"
 		done
 		eval "$1"' with_parts "$1" >"$T/out" 2>"$T/err" || STATUS=$?

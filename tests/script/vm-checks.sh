@@ -81,7 +81,7 @@ in_cmd() { sed -n "s/^$1: //p" "$proc/cmd"; }
 gone() {
 	[[ ! -e $proc ]] || fail "$proc is still there"
 	! loaded || fail "the module is still loaded"
-	[[ ! -e $APPEX_ROOT/etc/.offload && ! -e $APPEX_ROOT/etc/.runconfig ]] || fail "a record is left"
+	[[ ! -e $APPEX_ROOT/etc/.offload && ! -e $APPEX_ROOT/etc/.runconfig && ! -e $APPEX_ROOT/etc/.guard ]] || fail "a record is left"
 }
 
 # verdict STATUS NAME FILE: FILE has what was said.

@@ -71,6 +71,8 @@ accelerated() {
 # What an accelerator could have changed on a machine.
 state() {
 	local name
+	# What udev has not loaded yet it will have loaded the next time.
+	udevadm settle --timeout=120
 	for name in $(ip -o link show | sed -n 's/^[0-9]*: \([^:@]*\).*/\1/p'); do
 		echo "== ethtool -k $name"
 		ethtool -k "$name"
@@ -142,6 +144,43 @@ phase_installed() {
 	check 'an upgrade of the control script' dpkg -i appex_*.deb
 	accelerated
 	check 'no failed units' test -z "$(systemctl --failed --no-legend | grep -v networkd-wait)"
+
+	sync
+	check 'the service starts anew' systemctl restart lotServer.service
+	network
+	reset_button
+}
+
+# As by a reset button: nothing is stopped and nothing is written. What has to be on disk by then is what start has put there.
+reset_button() {
+	echo 'end of phase'
+	sleep 1
+	echo b >/proc/sysrq-trigger
+	sleep 60
+}
+
+phase_crashed() {
+	accelerated
+	shown "$lot" status
+	check 'status tells of one crash' grep -q 'guard. This machine went down without a shutdown within 10 minutes' <<<"$("$lot" status)"
+	reset_button
+}
+
+phase_guarded() {
+	check 'after two crashes in a row it is not started' fails systemctl is-active lotServer.service
+	check 'not accelerated' fails loaded
+	check 'but with a network' network
+	shown systemctl --no-pager status lotServer.service
+	check 'the journal has the reason' grep -q 'guard. 2 times in a row' <<<"$(journalctl -q -b -u lotServer.service -o cat)"
+	shown "$lot" status
+	check 'started by hand it runs' "$lot" start
+	check 'and is attached' attached
+	check 'the service takes it over' systemctl start lotServer.service
+	check 'a look after ten minutes is arranged' systemctl is-active lotServer-guard.timer
+	check 'a stop is a clean end' systemctl stop lotServer.service
+	check 'and nobody looks after it any more' within 10 fails systemctl is-active lotServer-guard.timer
+	check 'the service starts again by itself' systemctl start lotServer.service
+	accelerated
 }
 
 phase_upgraded() {

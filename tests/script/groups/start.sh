@@ -279,7 +279,7 @@ test_environment() {
 	env -i PATH="$HERE/fake" FAKE_STATE="$FAKE_STATE" APPEX_ROOT="$APPEX_ROOT" APPEX_PROC="$APPEX_PROC" \
 		APPEX_RUN="$APPEX_RUN" APPEX_PPP="$APPEX_PPP" "$(command -v bash)" "$T/link" start >"$T/out" 2>"$T/err" || fail "$(<"$T/err")"
 	is "$(feature eth0 tcp-segmentation-offload)" off
-	is "$(env -i "$(command -v bash)" "$T/link" -h | head -n 1)" "Usage: $T/link {start | stop | reload | restart | try | confirm | check | status | stats | flows | rules | metrics | uninstall}"
+	is "$(env -i "$(command -v bash)" "$T/link" -h | head -n 1)" "Usage: $T/link {start | stop | reload | restart | boot | try | confirm | check | status | stats | flows | rules | metrics | uninstall}"
 	cd "$APPEX_ROOT/bin" || fail cd
 	./lotServer.sh stop >/dev/null || fail 'stop from its own directory'
 }
@@ -420,7 +420,7 @@ test_not_root() {
 test_usage() {
 	run_lot
 	is "$STATUS" 1
-	like "$OUT" "Usage: $LOT {start | stop | reload | restart | try | confirm | check | status | stats | flows | rules | metrics | uninstall}*"
+	like "$OUT" "Usage: $LOT {start | stop | reload | restart | boot | try | confirm | check | status | stats | flows | rules | metrics | uninstall}*"
 	run_lot frobnicate
 	is "$STATUS" 1
 	like "$OUT" 'Usage: *'

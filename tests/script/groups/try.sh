@@ -6,7 +6,7 @@
 
 # breaks: test_not_confirmed | lib/try.sh | s/! engine_running || stop_running || exit 1/:/
 # breaks: test_confirmed | lib/try.sh | s/^\trm -f -- "$TRY_FILE"$/\t:/; s/TRY_TOKEN == "${1-}"/-n x/
-# breaks: test_survives_the_session | lib/try.sh | s/setsid --fork env/env/
+# breaks: test_survives_the_session | lib/later.sh | s/setsid --fork env/env/
 # breaks: test_failed_start_leaves_no_trial | lib/try.sh | s/^try_forget() {/&\n\treturn 0/
 # breaks: test_bad_configuration_arms_nothing | lib/try.sh | s/^\toffload_check$/\t:/; s/^\tconfig_load$/\t:/
 # breaks: test_not_while_running | lib/try.sh | s/if engine_running; then/if false; then/

@@ -39,3 +39,11 @@ vm_kernel() {
 	*) echo "$1" ;;
 	esac
 }
+
+# vm_arch RELEASE: amd64, or for Debian's *-arm64 and *-arm64-16k arm64.
+vm_arch() {
+	case $1 in
+	*-arm64*) echo arm64 ;;
+	*) echo amd64 ;;
+	esac
+}

@@ -54,7 +54,7 @@ machine_state() {
 	nft list ruleset
 	echo "== files"
 	find /proc/net/ -maxdepth 1 -name 'appex*' -print
-	find /appex/etc /run -maxdepth 1 \( -name '.offload' -o -name '.qdisc' -o -name '.runconfig' -o -name 'lotServer.pid' \) -print 2>/dev/null || true
+	find /appex/etc /run -maxdepth 1 \( -name '.offload' -o -name '.qdisc' -o -name '.runconfig' -o -name '.guard' -o -name 'lotServer.pid' \) -print 2>/dev/null || true
 }
 
 # congestion_controls I: the congestion control of each of the server's connections to client I, one a line.
