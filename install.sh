@@ -7,7 +7,7 @@
 #
 #     -i "IF..."   accelerated interfaces       (those of the default routes)
 #     -out KBPS    outbound bandwidth, kbit/s   (0: no limit)
-#     -in KBPS     inbound bandwidth, kbit/s    (1000000; no effect yet)
+#     -in KBPS     inbound bandwidth, kbit/s    (0: no limit)
 #     -t MS        shortRttMS                   (0: off)
 #     -r, -b       run now; run at boot: both are done anyway. --no-run, --no-boot: they are not
 #     -e, -p, -f   of the original's installer: accepted, without effect
