@@ -251,6 +251,8 @@ do_stop() {
 		leftovers_restore || exit 1
 		guard_forget
 	else
+		# One that was killed before it did anything has left its mark.
+		[[ ! -e $GUARD_FILE ]] || guard_undo
 		warn "$PRODUCT is not running!"
 		exit 1
 	fi

@@ -14,6 +14,7 @@
 # breaks: test_failed_start | lib/commands.sh | s/^\tguard_undo$/\t:/
 # breaks: test_start_by_hand | lib/guard.sh | s/^\tguard_read$/\tGUARD_ENDS=0/
 # breaks: test_unwritable | lib/guard.sh | s/guard_write || warn .*/guard_write || exit 1/
+# breaks: test_stop_of_a_mark_alone | lib/commands.sh | s/|| guard_undo/|| :/
 # breaks: test_same_boot | lib/guard.sh | s/ \&\& $token != "$(boot_id)"-\*//
 
 # crash: the machine goes down as it is and boots.
@@ -174,4 +175,18 @@ test_same_boot() {
 	ok_lot boot
 	ok_lot status
 	unlike "$OUT" '*guard*'
+}
+
+# A start that was killed before it did anything leaves nothing but its mark.
+test_stop_of_a_mark_alone() {
+	begin
+	printf '%s\n' "$(</proc/sys/kernel/random/boot_id)-1-2 0" >"$GUARD"
+	run_lot stop
+	is "$STATUS" 1
+	absent "$GUARD"
+	# What is known of crashes stays.
+	printf '%s\n' "$(</proc/sys/kernel/random/boot_id)-1-2 1" >"$GUARD"
+	run_lot stop
+	is "$STATUS" 1
+	is "$(<"$GUARD")" '- 1'
 }
