@@ -6,8 +6,6 @@
 //! longer is noticed without a periodic stall. Drain phases of the controller empty our own share of the queue often enough
 //! for the minimum to be refreshed.
 
-use core::num::NonZeroU32;
-
 use super::buckets::Buckets;
 
 /// Buckets of the window.
@@ -32,15 +30,6 @@ const JUMPS: u8 = 3;
 /// Share of the base from which on readings are noisy.
 const NOISY_SHARE: u32 = 8;
 
-/// Rounds with data that a lucky handshake is judged by: two have a few dozen packets, and no queue of ours yet.
-const PROBATION_ROUNDS: u8 = 2;
-
-/// Share of the base that the samples of data must lie above the handshake's to matter: half of what is taken for a queue.
-const LUCK_SHARE: u32 = 16;
-
-/// Multiple of the noise that luck explains. More is a queue of others. The noise is not fully known yet.
-const LUCK_NOISE: u32 = 4;
-
 /// Multiple of the base that round trips wander to by themselves.
 const WANDER_MAX: u32 = 3;
 
@@ -56,7 +45,7 @@ pub(super) struct BaseRtt {
     last_rtt_us: u32,
     /// Mean difference between the minima of consecutive rounds at one sending rate, times 8.
     drift_q3: u32,
-    last_min_us: Option<NonZeroU32>,
+    last_min_us: Option<u32>,
     /// Mean range of the samples of a quarter round sent at capacity, times 8. A queue wanders slower than that.
     range_q3: u32,
     /// Ranges of the quarters of the running round, and the largest sample of the running quarter.
@@ -73,12 +62,9 @@ pub(super) struct BaseRtt {
     /// Time of the last sample, and of the last jump upwards that came after a silence, with the minimum since.
     last_us: u64,
     jump_us: u64,
-    /// Before the first jump since the first data.
     since_jump_us: u32,
     /// Jumps upwards after a silence, halved from bucket to bucket.
     jumps: u8,
-    /// Rounds until the handshake's sample is compared with those of data.
-    probation: u8,
 }
 
 impl BaseRtt {
@@ -109,9 +95,8 @@ impl BaseRtt {
             floor_seen_us: now_us,
             last_us: now_us,
             jump_us: 0,
-            since_jump_us: u32::MAX,
+            since_jump_us: 0,
             jumps: 0,
-            probation: PROBATION_ROUNDS,
         }
     }
 
@@ -236,25 +221,9 @@ impl BaseRtt {
             self.drift_q3 = self
                 .drift_q3
                 .saturating_sub(self.drift_q3 / 8)
-                .saturating_add(min.abs_diff(last.get()).saturating_sub(self.grain_us));
+                .saturating_add(min.abs_diff(last).saturating_sub(self.grain_us));
         }
-        self.last_min_us = min_us.and_then(NonZeroU32::new);
-        if self.probation != 0 {
-            self.probation = self.probation.saturating_sub(1);
-            if self.probation == 0 {
-                self.judge_handshake();
-            }
-        }
-    }
-
-    /// Forgets a handshake that was lucky. It is a single packet; on a path that holds packets back none of a dense flow is as
-    /// early again, and the difference would be taken for a queue until the base is forgotten.
-    fn judge_handshake(&mut self) {
-        let (data, base) = (self.since_jump_us, self.base().unwrap_or(0));
-        let more = data.saturating_sub(base);
-        if data != u32::MAX && more > base / LUCK_SHARE && more / LUCK_NOISE <= self.noise() {
-            self.rebase(data);
-        }
+        self.last_min_us = min_us;
     }
 
     /// Tells the mean round trip while our queue is empty.
