@@ -240,13 +240,11 @@ list_holds() {
 }
 
 do_stop() {
+	# Somebody else may have unloaded the module.
+	engine_running || capture_stop
 	if engine_running; then
 		stop_running || exit 1
-	elif
-		# Somebody else has unloaded the module.
-		capture_stop
-		leftovers
-	then
+	elif leftovers; then
 		# A start that was killed before it loaded the module.
 		leftovers_restore || exit 1
 		guard_forget
