@@ -25,6 +25,7 @@ static CONTROL: Control<Flow> = Control::new();
 
 /// How often a long connection reports on its path, ticks: ten seconds, often against the minutes that a report is believed.
 const REPORT_TICKS: u32 = 9_766;
+
 /// Packets of a connection below which its losses are chance.
 const REPORT_PACKETS: u32 = 8;
 

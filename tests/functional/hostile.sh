@@ -20,7 +20,7 @@ mac_wan=$(cat /sys/class/net/wan0/address) mac_lan=$(cat /sys/class/net/lan0/add
 
 # flood NAMESPACE DEVICE MAC SEED: prints what was taken
 flood() { ip netns exec "$1" python3 "$HERE/hostile.py" "$2" "$3" "$COUNT" "$4"; }
-download() { client python3 "$HERE/traffic.py" fetch 10.9.0.1 5001 "$BYTES"; }
+whole_download() { [ "$(client python3 "$HERE/traffic.py" fetch 10.9.0.1 5001 "$BYTES" | cut -d' ' -f1)" = "$BYTES" ]; }
 # ended NAME PID
 ended() {
 	if wait "$2"; then ok "$1"; else not_ok "$1" "status $?"; fi
@@ -32,7 +32,7 @@ for seed in 1 2; do
 	wan=$!
 	flood far far0 "$mac_lan" "$((seed + 10))" >/tmp/taken.1$seed &
 	lan=$!
-	check "a download beside the flood arrives whole ($seed)" sh -c "[ \"\$(ip netns exec cli python3 '$HERE/traffic.py' fetch 10.9.0.1 5001 $BYTES | cut -d' ' -f1)\" = $BYTES ]"
+	check "a download beside the flood arrives whole ($seed)" whole_download
 	ended "the flood from the WAN ends ($seed)" "$wan"
 	ended "the flood from the LAN ends ($seed)" "$lan"
 	at_least "most of it was sent from the WAN ($seed)" $((COUNT / 2)) "$(cat /tmp/taken.$seed)"
@@ -42,7 +42,7 @@ done
 at_least "thousands of them met the hooks" $((COUNT * 60)) $(($(stat_of WanInBytes) - before))
 at_least "some could not be classified" 1 "$(awk '/^UnclassifiedPackets/ { print $3 }' "$PROC/stats")"
 check "every file can still be read" sh -c "for f in $PROC/*; do cat \$f >/dev/null || exit 1; done"
-check "a download afterwards arrives whole" sh -c "ip netns exec cli python3 '$HERE/traffic.py' fetch 10.9.0.1 5001 $BYTES | grep -q ^$BYTES"
+check "a download afterwards arrives whole" whole_download
 check "flows of the flood are forgotten" until_true 90 sh -c "[ \$(awk '/^NumOfFlows/ { print \$3 }' $PROC/stats) -lt 100 ]"
 check "the module unloads" rmmod appex
 finish

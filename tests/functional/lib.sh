@@ -84,6 +84,20 @@ unload() {
 	if lsmod | grep -q '^appex '; then rmmod appex; fi
 }
 
+# The client is in the server's own subnet: that is accelerated, too.
+attach() {
+	put subnetAccEnable 1
+	put wanIf wan0
+}
+
+# What is known of the path is forgotten with the module.
+# shellcheck disable=SC2119
+anew() {
+	unload
+	load
+	attach
+}
+
 topology() {
 	local name
 	ip link set lo up

@@ -13,16 +13,6 @@ slow_path 20ms 20mbit
 traffic serve 5001 "$BYTES" >/dev/null &
 until_true 10 sh -c 'ss -tlnH | grep -q :5001'
 require
-attach() {
-	put subnetAccEnable 1
-	put wanIf wan0
-}
-# What is known of the path is forgotten with the module.
-anew() {
-	unload
-	load
-	attach
-}
 attach
 
 # open: a transfer of eight seconds in the background, to be closed at once. Not by a function: its

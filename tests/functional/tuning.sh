@@ -14,16 +14,6 @@ topology
 traffic serve 5001 "$BYTES" >/dev/null &
 until_true 10 sh -c 'ss -tlnH | grep -q :5001'
 require
-attach() {
-	put subnetAccEnable 1
-	put wanIf wan0
-}
-# What is known of the path is forgotten with the module.
-anew() {
-	unload
-	load
-	attach
-}
 attach
 
 # open: an endless transfer in the background. Not by a function that is run in a subshell: its process is the one to be killed.

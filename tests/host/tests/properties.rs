@@ -2,11 +2,12 @@
 
 //! Properties that hold for any input. Set `PROPTEST_CASES` for longer runs.
 
+use appex_model::fuzz::read_back;
 use appex_model::model::classify::{self, Packet, Transport};
 use appex_model::model::flow::{self, Seen};
 use appex_model::model::ifname;
 use appex_model::model::memory;
-use appex_model::model::settings::{self, Kind, Parsed, Slot, TEXT_MAX};
+use appex_model::model::settings::{self, Kind, Slot};
 use appex_model::model::text::{words, Escaped};
 use appex_model::model::units::{Addr, Family, Millis};
 use proptest::collection::vec;
@@ -25,18 +26,6 @@ fn value() -> impl Strategy<Value = Vec<u8>> {
         "[ -~]{0,40}".prop_map(String::into_bytes),
         vec(any::<u8>(), 0..64),
     ]
-}
-
-fn read_back(spec: &'static settings::Spec, value: &[u8]) -> Option<Vec<u8>> {
-    let mut scratch = [0; TEXT_MAX];
-    match settings::parse(spec, value, &mut scratch).ok()? {
-        Parsed::Text(text) => Some(text.to_vec()),
-        Parsed::Scalar(slot) => {
-            let mut text = String::new();
-            settings::format(spec, slot, &mut text).unwrap();
-            Some(text.into_bytes())
-        }
-    }
 }
 
 proptest! {

@@ -12,6 +12,8 @@ mod packet;
 mod queue;
 mod text;
 
+pub use text::read_back;
+
 /// A body, by the name of its fuzzer.
 pub type Body = fn(&[u8]);
 

@@ -69,7 +69,8 @@ fn keeps(spec: &'static Spec, value: &[u8]) {
     );
 }
 
-fn read_back(spec: &'static Spec, value: &[u8]) -> Option<Vec<u8>> {
+/// What a setting reads as after a write of `value`; `None` if that is refused.
+pub fn read_back(spec: &'static Spec, value: &[u8]) -> Option<Vec<u8>> {
     let mut scratch = [0; TEXT_MAX];
     match settings::parse(spec, value, &mut scratch).ok()? {
         Parsed::Text(text) => Some(text.to_vec()),
