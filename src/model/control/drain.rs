@@ -88,14 +88,17 @@ impl Zeta {
     /// A path that has become much slower shows as a queue that grows by more than our probes can explain. The round will take
     /// as much longer to end, so it is not waited for.
     pub(super) fn slower(&mut self, ack: &Ack, settings: &Settings, seen: &Observation) {
+        // Nearly every ACK ends here.
+        if !seen.queued {
+            return;
+        }
         let steady = matches!(
             self.phase,
             Phase::Cruise { .. } | Phase::Drain { .. } | Phase::Up { .. } | Phase::Judge { .. }
         );
         let rtt = &self.path.rtt;
         let base = rtt.base().unwrap_or(u32::MAX);
-        let large = seen.queued
-            && rtt.queue() >= (base / 2).max(SLOWER_US)
+        let large = rtt.queue() >= (base / 2).max(SLOWER_US)
             && !rtt.is_noisy()
             && !rtt.has_jumped(ack.now_us);
         // A gap of losses makes any rate look small.

@@ -24,6 +24,7 @@ use super::resume::{remembered, resumed};
 use super::rounds::{Kind, Round};
 use super::startup::Startup;
 use super::types::{Ack, CaState, Control, Info, Mode, Settings, Start};
+use core::mem;
 
 /// Smallest window, packets: two for delayed ACKs, two to keep the pipe from running dry meanwhile.
 pub const MIN_CWND: u32 = 4;
@@ -64,6 +65,8 @@ pub struct Zeta {
     pub(super) suspect_until_us: u64,
     pub(super) pacing_gain_q8: u32,
     pub(super) cwnd_gain_q8: u16,
+    /// The last ACK ended a round, or changed the phase.
+    turn: bool,
 }
 
 impl Zeta {
@@ -95,6 +98,7 @@ impl Zeta {
             suspect_until_us: 0,
             pacing_gain_q8: STARTUP_GAIN_Q8,
             cwnd_gain_q8: CWND_GAIN_Q8,
+            turn: true,
         }
     }
 
@@ -120,6 +124,7 @@ impl Zeta {
     pub fn on_ack(&mut self, mut ack: Ack, settings: &Settings) -> Control {
         ack.is_app_limited |= self.path.window.on_ack(&ack);
         let ack = &ack;
+        let phase = mem::discriminant(&self.phase);
         self.path.patient_until_ms = settings.patient_until_ms;
         let mut seen = self.path.on_ack(ack);
         self.forgive(ack, &mut seen);
@@ -131,7 +136,13 @@ impl Zeta {
         self.step(ack, settings, &seen);
         let kind = self.phase.kind();
         self.path.rounds.mark(kind, seen.round.is_some());
+        self.turn = seen.round.is_some() || mem::discriminant(&self.phase) != phase;
         self.control(ack, settings)
+    }
+
+    /// Whether the last ACK was a turn: it ended a round or changed the phase. What [`Zeta::info`] tells changes little between turns.
+    pub fn is_turn(&self) -> bool {
+        self.turn
     }
 
     /// A retransmission timeout fired; `in_flight` packets are left after the kernel marked the rest lost.
