@@ -134,13 +134,15 @@ impl Flow {
         }
     }
 
-    /// Obeys settings that have changed.
+    /// Obeys settings that have changed; whether any may have.
     #[inline(always)]
-    fn renew(&mut self, socket: &mut Socket<'_>) {
-        if proc::have_changed(self.settings.changes) && self.settings.renew(self.adoption.as_ref())
-        {
+    fn renew(&mut self, socket: &mut Socket<'_>) -> bool {
+        let renewed = proc::have_changed(self.settings.changes)
+            && self.settings.renew(self.adoption.as_ref());
+        if renewed {
             socket.limit_unsent(self.adoption.is_some() && self.settings.is_lean);
         }
+        renewed
     }
 
     fn gauge(&self, up: bool) {
@@ -270,7 +272,7 @@ impl Algorithm for Flow {
     }
 
     fn on_ack(&mut self, socket: &mut Socket<'_>, sample: &RateSample<'_>) -> bool {
-        self.renew(socket);
+        let renewed = self.renew(socket);
         let ack = convert::ack(socket, sample);
         let now = ticks(ack.now_us);
         let decision = self.zeta.on_ack(ack, &self.settings.settings);
@@ -291,7 +293,7 @@ impl Algorithm for Flow {
             self.report_at = now.wrapping_add(REPORT_TICKS);
             self.report(socket, false);
         }
-        self.zeta.is_turn()
+        renewed || self.zeta.is_turn()
     }
 
     fn ssthresh(&mut self, socket: &mut Socket<'_>) -> u32 {

@@ -245,6 +245,7 @@ impl<'a> Socket<'a> {
     pub(crate) fn max_pacing_rate(&self) -> u64 {
         // SAFETY: `sk` is a live TCP socket by the type invariant; a word that applications set at any time.
         let rate = unsafe { ptr::read_volatile(&raw const (*self.sk).sk_max_pacing_rate) };
+        // CAST: words have 64 bits.
         rate as u64
     }
 
