@@ -27,6 +27,10 @@ const SUSPECT_ROUNDS: u64 = 12;
 /// The same in bytes, for small windows: what it takes for a small surplus to show in the long-term tally.
 const SUSPECT_BYTES: u64 = 1024 * 1448;
 
+/// Share of the rate that was sent without harm, a sixteenth, by which a rate is above it only if a probe has found more: less is the
+/// scatter of an estimate under loss.
+const FOUND_SHARE: u64 = 16;
+
 /// Why loss is taken for our doing.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Why {
@@ -119,13 +123,15 @@ impl Zeta {
                 // Nothing but a growing window has ever said that the path takes more.
                 self.suspect_until_us = 0;
             } else if !seen.loaded {
-                // What probes have found since then may have been the tokens of a bucket.
                 let proven = u64::from(self.proven_kb).saturating_mul(1_000);
-                if !again && !test.lasting {
-                    self.path.capacity.raise(test.before.min(proven));
-                }
-                if test.before > proven.saturating_add(proven / 32) {
+                // What probes have found since then may have been the tokens of a bucket.
+                let found = test.before > proven.saturating_add(proven / FOUND_SHARE);
+                if found {
                     self.schedule.overrun();
+                }
+                if !again && !test.lasting {
+                    let known = if found { proven } else { test.before };
+                    self.path.capacity.raise(known);
                 }
             }
             self.cruise(ack.now_us);
