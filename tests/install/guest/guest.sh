@@ -99,10 +99,23 @@ phase_before() {
 
 phase_after() { phase_before; }
 
+# metrics DIRECTORY: the timer's service, of the examples in there, writes what Prometheus reads.
+metrics() {
+	local status=0 units=/run/systemd/system
+	cp "$1"/prometheus/lotServer-metrics.* "$units/"
+	mkdir -p /var/lib/prometheus/node-exporter
+	systemctl daemon-reload
+	systemctl start lotServer-metrics.service && grep -x 'appex_up 1' /var/lib/prometheus/node-exporter/appex.prom || status=1
+	rm -rf /var/lib/prometheus "$units"/lotServer-metrics.*
+	systemctl daemon-reload
+	return "$status"
+}
+
 phase_installed() {
 	shown uname -r
 	accelerated
 	shown "$lot" status
+	check 'the example for Prometheus works' metrics /usr/share/doc/appex/examples
 
 	check 'reload under systemd' systemctl reload lotServer.service
 	sed -i 's/^wankbps=.*/wankbps="54321"/' /appex/etc/config
@@ -199,6 +212,7 @@ phase_script() {
 	check 'the options are in force' test "$(cat /proc/net/appex/wanKbps /proc/net/appex/wanInKbps | tr '\n' ' ')" = '60000 50000 '
 	check 'install.sh runs it, too' ./project/install.sh --no-boot
 	network
+	check 'the example for Prometheus works' metrics /usr/local/share/doc/appex/examples
 	check 'packets are counted' within 10 grep -qE '^WanOutBytes *= *[1-9]' /proc/net/appex/stats /proc/net/appex1/stats
 	shown ./project/install.sh uninstall
 	check 'uninstalling unloads the module' fails loaded
