@@ -134,6 +134,8 @@ phase_installed() {
 	check 'try has started it' loaded
 	check 'a timer of the system waits for the confirmation' systemctl is-active lotServer-try.timer
 	check 'unconfirmed it is taken back' within 30 fails loaded
+	# The module goes first; what took it back may still be at it.
+	check 'and whoever took it back comes to an end' within 30 flock -n /run/lotServer.lock true
 	check 'the network works after that' network
 	shown "$lot" try 12
 	shown "$lot" confirm
