@@ -115,11 +115,18 @@ impl Zeta {
                 .saturating_mul(SUSPECT_ROUNDS)
                 .max(mul_div(SUSPECT_BYTES, 1_000_000, test.before));
             self.suspect_until_us = ack.now_us.saturating_add(span);
-            if !self.proven {
+            if self.proven_kb == 0 {
                 // Nothing but a growing window has ever said that the path takes more.
                 self.suspect_until_us = 0;
-            } else if !again && !test.lasting && !seen.loaded {
-                self.path.capacity.reset(test.before);
+            } else if !seen.loaded {
+                // What probes have found since then may have been the tokens of a bucket.
+                let proven = u64::from(self.proven_kb).saturating_mul(1_000);
+                if !again && !test.lasting {
+                    self.path.capacity.raise(test.before.min(proven));
+                }
+                if test.before > proven.saturating_add(proven / 32) {
+                    self.schedule.overrun();
+                }
             }
             self.cruise(ack.now_us);
             return;

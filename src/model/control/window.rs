@@ -20,6 +20,12 @@ const GROWTH_SHARE: u32 = 16;
 /// Rounds without a larger window after which it has come to its end: receivers widen theirs from round to round.
 const STILL_ROUNDS: u8 = 4;
 
+/// Rounds in which repairs are sent twice after a window that still grows has stopped sending.
+const GROWING_ROUNDS: u16 = 2;
+
+/// Loss from which on they are not, a sixteenth: while a window grows, more is the doing of a short buffer as often as not.
+const GROWING_LOSS_Q16: u32 = Q16 / 16;
+
 /// What the receiver's window does to a connection.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Window {
@@ -81,21 +87,23 @@ impl Window {
         loss_q16: u32,
         (capacity, bdp): (u64, u32),
     ) -> bool {
-        // A search is faster from round to round: its mean says nothing.
+        // A search is faster from round to round: its mean says nothing, and the rounds after it still show its stops.
         if round.kind != Kind::High || self.mean_kb != 0 {
             let now = low32(rate(round.delivered, mss, round.span_us) / 1_000);
-            self.mean_kb = match self.mean_kb {
-                0 => now,
-                old => old
-                    .saturating_sub(old / MEAN_SHARE)
-                    .saturating_add(now / MEAN_SHARE),
+            let old = match self.mean_kb {
+                0 => low32(capacity / 1_000),
+                old => old,
             };
+            self.mean_kb = old
+                .saturating_sub(old / MEAN_SHARE)
+                .saturating_add(now / MEAN_SHARE);
         }
         self.still_rounds = self.still_rounds.saturating_add(1);
         // One that still grows gives room by itself, and one that is smaller than the path has no gaps to even out.
         let large = self.still_rounds > STILL_ROUNDS
             && u64::from(self.most_bytes) > u64::from(bdp).saturating_mul(u64::from(mss));
-        if core::mem::take(&mut self.starved_now) && large {
+        let starved = core::mem::take(&mut self.starved_now);
+        if starved && large {
             self.bound_kb = self.mean_kb;
             // Copies of all repairs of so many rounds take as long as the stop has taken.
             let worth = Q16.checked_div(loss_q16).unwrap_or(0);
@@ -106,6 +114,10 @@ impl Window {
             // Stops that no copies would have prevented come from holes that just take long, at any rate.
             if self.pressing_rounds == 0 || u64::from(self.bound_kb / 2) > capacity / 1_000 {
                 self.bound_kb = 0;
+            }
+            if starved && loss_q16 < GROWING_LOSS_Q16 {
+                // What arrives behind a hole does not widen the window: a repair that gets lost costs a round of growth.
+                self.pressing_rounds = self.pressing_rounds.max(GROWING_ROUNDS);
             }
         }
         core::mem::take(&mut self.limited)
