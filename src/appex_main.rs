@@ -27,6 +27,7 @@ pub mod model;
 mod near;
 mod paths;
 mod proc;
+mod routes;
 mod rules;
 #[cfg(appex_selftest)]
 mod selftest;
