@@ -63,7 +63,7 @@ impl Outgoing {
     ) -> Option<bool> {
         if self.payload == 0 {
             // A window that is offered with data is that of the acknowledgement before it, or little more.
-            adoption::limit_window(here.state, here.scope, socket);
+            adoption::limit_window(here.state, socket);
         }
         let end = self.seq.wrapping_add(self.payload);
         let segment = Segment {

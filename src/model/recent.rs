@@ -2,7 +2,7 @@
 
 //! Packets that tell a flow's record nothing new.
 //!
-//! A record remembers when its flow was last met, to some seconds, and which ends have taken part. Within an eighth of a second
+//! A record remembers when its flow was last met, to some seconds, and which ends have taken part. Within a sixteenth of a second
 //! one packet tells it as much as a thousand of the same direction do, so the others need not look it up. What says that a
 //! record was told just now is one word in a table: most of it a tag of the packet's ends and direction, the rest the time.
 //! A word is read and written as a whole; what another flow has overwritten is told again.
@@ -13,10 +13,10 @@ use super::units::Family;
 /// Words of the table, 64 KiB: as many connections as are busy at a time share it without much loss.
 pub const PLACES: usize = 8192;
 
-/// A step of the clock as a power of two, milliseconds: 128, short against the idle times of seconds that records are for.
-const STEP_SHIFT: u32 = 7;
+/// A step of the clock as a power of two, milliseconds: 64, less than the shortest idle time that can be set (100 ms).
+const STEP_SHIFT: u32 = 6;
 
-/// The part of a word that is the time: 24 bits, which come again after 24 days.
+/// The part of a word that is the time: 24 bits, which come again after twelve days.
 const TIME: u64 = (1 << 24) - 1;
 
 /// Numbers that nobody can guess, so that nobody can choose ends that are taken for those of others.

@@ -30,3 +30,6 @@ macro_rules! peek {
 }
 
 peek!(u32, u64, usize);
+
+// Elsewhere a 64-bit word is read in two halves.
+const _: () = assert!(usize::BITS == 64);

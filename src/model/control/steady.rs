@@ -57,8 +57,9 @@ impl Zeta {
             return;
         }
         let full = !round.app_limited && !seen.rwnd_limited && !seen.forgiven;
-        if full && round.kind == Kind::Cruise && !self.path.loss.is_surplus(seen.lost, seen.total) {
-            self.proven_kb = low32(self.path.capacity.get() / 1_000);
+        let clean = !round.slowed && !self.path.loss.is_surplus(seen.lost, seen.total);
+        if full && round.kind == Kind::Cruise && clean {
+            self.proven_kb = low32(self.path.capacity.get() / 1_000).max(1);
         }
         let rounds = rounds.saturating_add(1);
         self.ignore_queue = self.ignore_queue.saturating_sub(1);

@@ -17,6 +17,9 @@ const MEAN_SHARE: u32 = 8;
 /// Growth of the bound per round without a stop, a sixteenth: the window has room for that much more than the mean took.
 const GROWTH_SHARE: u32 = 16;
 
+/// Share of the path's rate, a quarter, below which the mean is not that of stops by holes.
+const LEAST_SHARE: u64 = 4;
+
 /// Rounds without a larger window after which it has come to its end: receivers widen theirs from round to round.
 const STILL_ROUNDS: u8 = 4;
 
@@ -64,7 +67,8 @@ impl Window {
         self.limited |= used >= window.saturating_sub(window / 8);
         if used >= window {
             self.starved = true;
-            self.starved_now = true;
+            // Behind a hole the window stays as it was; a small one is that of a slow reader.
+            self.starved_now |= window >= self.most_bytes / 2;
             self.starved_end = ack.delivered.wrapping_add(ack.in_flight);
         } else if self.starved && !not_after(ack.prior_delivered, self.starved_end) {
             self.starved = false;
@@ -97,12 +101,15 @@ impl Window {
         let large = self.still_rounds > STILL_ROUNDS
             && u64::from(self.most_bytes) > u64::from(bdp).saturating_mul(u64::from(mss));
         if core::mem::take(&mut self.starved_now) && large {
-            self.bound_kb = self.mean_kb;
+            // Pauses of the application and of its reader are in the mean, too.
+            let least = low32(capacity / LEAST_SHARE / 1_000);
+            self.bound_kb = self.mean_kb.max(least);
             // Copies of all repairs of so many rounds take as long as the stop has taken.
             let worth = Q16.checked_div(loss_q16).unwrap_or(0);
             self.pressing_rounds = u16::try_from(worth).unwrap_or(u16::MAX);
         } else {
-            self.bound_kb = self.bound_kb.saturating_add(self.bound_kb / GROWTH_SHARE);
+            let step = (self.bound_kb / GROWTH_SHARE).max(u32::from(self.bound_kb != 0));
+            self.bound_kb = self.bound_kb.saturating_add(step);
             self.pressing_rounds = self.pressing_rounds.saturating_sub(1);
             // Stops that no copies would have prevented come from holes that just take long, at any rate.
             if self.pressing_rounds == 0 || u64::from(self.bound_kb / 2) > capacity / 1_000 {

@@ -316,7 +316,9 @@ impl Zeta {
         // Lost packets count as carried, unless they got lost because there was no room.
         let surplus = self.path.loss.is_surplus(round.lost, round.total());
         let enough = round.total() >= BUSY_PACKETS && !surplus && !self.path.rtt.is_noisy();
-        if larger && enough {
+        // A round whose beginning was lost may be shorter than a round trip, and what comes in a clump then says nothing.
+        let whole = round.min_rtt_us.is_some_and(|rtt| round.span_us >= rtt);
+        if larger && enough && whole {
             self.path.capacity.raise(measured);
         }
     }
