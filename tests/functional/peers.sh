@@ -111,7 +111,7 @@ for peer in $PEERS $GUESSERS; do
 	whole_download &
 	beside=$!
 	meet zeta "$peer"
-	check "a download beside \"$peer\" arrives whole" wait "$beside"
+	ended "a download beside \"$peer\" arrives whole" "$beside"
 	case " $GUESSERS " in
 	*" $peer "*) ;;
 	*) check "\"$peer\" is not sent more than twice what its path delivers" within zeta "$peer" ;;
