@@ -7,7 +7,7 @@
 # shellcheck source=tests/functional/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-COUNT=${FLOOD_COUNT:-40000}
+COUNT=${FLOOD_COUNT:-20000}
 LIMIT=${FLOOD_LIMIT:-10000}
 BYTES=3000000
 topology

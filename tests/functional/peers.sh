@@ -11,8 +11,8 @@
 # shellcheck source=tests/functional/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-SECONDS_EACH=${SECONDS_EACH:-3}
-PEERS=${PEERS:-divided renege closed mss1 storm clocks}
+SECONDS_EACH=${SECONDS_EACH:-2}
+PEERS=${PEERS:-divided renege mss1 storm clocks}
 # Who acknowledges what never came: no sender can tell that from a path without limits. Measured, and judged by what the
 # kernel's own do before the same.
 GUESSERS=${GUESSERS:-}
