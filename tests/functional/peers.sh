@@ -7,12 +7,12 @@
 #
 #   server 10.7.0.1 wan1 --- mid0 [mid] mid1: tbf --- peer0 [peer] 10.7.1.2, raw packets only
 #
-# PEERS names the behaviours (make stress: all), and with AGAINST the kernel's own congestion controls meet them first.
+# RECEIVERS names the behaviours (make stress: all), and with AGAINST the kernel's own congestion controls meet them first.
 # shellcheck source=tests/functional/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 SECONDS_EACH=${SECONDS_EACH:-2}
-PEERS=${PEERS:-divided renege mss1 storm clocks}
+RECEIVERS=${RECEIVERS:-divided renege mss1 storm clocks}
 # Who acknowledges what never came: no sender can tell that from a path without limits. Measured, and judged by what the
 # kernel's own do before the same.
 GUESSERS=${GUESSERS:-}
@@ -94,7 +94,7 @@ until_true 10 sh -c 'ss -tlnH | grep -q :5001 && ss -tlnH | grep -q :5002'
 
 for control in $AGAINST; do
 	sysctl -qw "net.ipv4.tcp_congestion_control=$control"
-	for peer in honest $PEERS $GUESSERS; do meet "$control" "$peer"; done
+	for peer in honest $RECEIVERS $GUESSERS; do meet "$control" "$peer"; done
 done
 sysctl -qw net.ipv4.tcp_congestion_control=cubic
 SECONDS_EACH=1 meet cubic early
@@ -107,7 +107,7 @@ put wanIf '+wan0 +wan1'
 meet zeta honest
 at_least "an honest peer gets its path" $((SECONDS_EACH * 500000)) "$(gapless zeta honest)"
 gives_up zeta
-for peer in $PEERS $GUESSERS; do
+for peer in $RECEIVERS $GUESSERS; do
 	whole_download &
 	beside=$!
 	meet zeta "$peer"
