@@ -5,22 +5,41 @@
 #   make                     builds appex.ko for the running kernel
 #   make KDIR=/path          ... for another kernel's headers or build tree
 #   make OUT=/path           ... with the results outside the source tree
+#   make LLVM=1              ... with clang and lld, whatever the kernel was built with
 
 SHELL := /bin/bash
 KDIR ?= /lib/modules/$(shell uname -r)/build
 ABS := $(realpath $(dir $(lastword $(MAKEFILE_LIST))))
 
 kbuild-args := -C $(KDIR) M=$(ABS) $(if $(OUT),MO=$(abspath $(OUT)))
+# config NAME: the value of an option of the kernel.
+config = $(shell sed -n 's/^CONFIG_$(1)=//p' $(KDIR)/.config 2>/dev/null)
 # User-mode Linux: named by its configuration; its module loader knows neither
 # position-independent Rust code nor the small code model.
-ifneq ($(shell grep -sx 'CONFIG_UML=y' $(KDIR)/.config),)
+ifneq ($(call config,UML),)
 kbuild-args += ARCH=um KRUSTFLAGS="-Ccode-model=large -Crelocation-model=static"
 endif
-ifneq ($(shell grep -sx 'CONFIG_CC_IS_CLANG=y' $(KDIR)/.config),)
+ifneq ($(call config,CC_IS_CLANG),)
 kbuild-args += LLVM=1
+else ifneq ($(LLVM),)
+# LLVM=1 for a kernel that gcc has built. Its configuration asks for what only gcc knows, and Debian's headers set CC to
+# gcc whatever LLVM says. What clang's own configuration of the same kernel has instead: flags here, for the sources in
+# scripts/clang. No structure depends on it.
+clang := $(filter %/,$(LLVM))clang$(filter -%,$(LLVM))
+kbuild-args += CC=$(clang) NOSTDINC_FLAGS="-nostdinc -I$(ABS)/scripts/clang" CONFIG_CC_IS_GCC= CONFIG_CC_IS_CLANG=y CONFIG_GCC_VERSION=0 \
+	CONFIG_CLANG_VERSION=$(shell $(clang) -dumpversion | awk -F. '{ print $$1 * 10000 + $$2 * 100 + $$3 }') \
+	CONFIG_CC_HAS_MIN_FUNCTION_ALIGNMENT= CONFIG_CC_IMPLICIT_FALLTHROUGH=-Wimplicit-fallthrough
+# -fsanitize=bounds-strict.
+ifneq ($(call config,UBSAN_BOUNDS_STRICT),)
+kbuild-args += CONFIG_UBSAN_BOUNDS_STRICT= CONFIG_UBSAN_ARRAY_BOUNDS=y
+endif
+# -mrecord-mcount: objtool does it instead. It leaves the calls, as gcc does, because this kernel's ftrace looks for them.
+ifneq ($(call config,FTRACE_MCOUNT_USE_CC),)
+kbuild-args += CONFIG_FTRACE_MCOUNT_USE_CC= CONFIG_FTRACE_MCOUNT_USE_OBJTOOL=y CONFIG_HAVE_OBJTOOL_NOP_MCOUNT=
+endif
 endif
 # Another architecture than this machine's: with Debian's cross compilers.
-ifneq ($(shell grep -sx 'CONFIG_ARM64=y' $(KDIR)/.config),)
+ifneq ($(call config,ARM64),)
 ifneq ($(shell uname -m),aarch64)
 kbuild-args += ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu-
 endif

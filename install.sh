@@ -188,7 +188,7 @@ install_module() {
 	new=$(mktemp -d)
 	mkdir "$new/scripts"
 	cp -r "$here/Kbuild" "$here/Makefile" "$here/dkms.conf" "$here/src" "$new/"
-	cp "$here"/scripts/{dkms-prepare.sh,kernel-rustc.sh,prepare-headers.sh,rust-available.sh} "$new/scripts/"
+	cp -r "$here"/scripts/{dkms-prepare.sh,kernel-rustc.sh,prepare-headers.sh,rust-available.sh,clang} "$new/scripts/"
 	find "$new" \( -name '*.o' -o -name '*.cmd' -o -name bindings_generated.rs \) -delete
 	if dkms status "appex/$version" -k "$release" 2>/dev/null | grep -q ': installed' && diff -rq "$new" "$source" >/dev/null 2>&1; then
 		rm -rf "$new"

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# install-local.sh [MODULE]: puts the control script, the default configuration
-# and the kernel module (default: appex.ko of this tree) in place.
+# install-local.sh [MODULE]: puts the control script, the default configuration,
+# the examples of contrib/ and the kernel module (default: appex.ko of this tree) in place.
 #
 #   DESTDIR      put everything under this directory (packagers); no depmod then
 #   APPEX_ROOT   directory of bin, etc and log (/appex)
+#   APPEX_DOC    directory of the examples (/usr/local/share/doc/appex)
 #   KVER         the kernel's release, if it is not the one the module names
 #
 # An existing configuration is kept. What is put in place is recorded in
@@ -22,6 +23,7 @@ here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 module=${1:-$here/appex.ko}
 destdir=${DESTDIR:-}
 root=${APPEX_ROOT:-/appex}
+doc=${APPEX_DOC:-/usr/local/share/doc/appex}
 
 die() {
 	printf 'install-local.sh: %s\n' "$*" >&2
@@ -30,7 +32,7 @@ die() {
 
 case ${1-} in
 -h | --help)
-	sed -n '4,17s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+	sed -n '4,18s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
 	exit 0
 	;;
 --uninstall) ;;
@@ -38,6 +40,7 @@ case ${1-} in
 -*) die "unknown option $1, see --help" ;;
 esac
 [[ $root == /?* && $root != */ ]] || die "APPEX_ROOT must be an absolute directory, not \"$root\""
+[[ $doc == /?* && $doc != */ ]] || die "APPEX_DOC must be an absolute directory, not \"$doc\""
 if [[ ${1-} == --uninstall ]]; then
 	[[ -x $root/bin/lotServer.sh ]] || die "nothing is installed in $root"
 	APPEX_ROOT=$root exec "$root/bin/lotServer.sh" uninstall
@@ -62,6 +65,14 @@ make_dir() {
 	install -d -m 755 "$destdir$path"
 }
 
+# make_path PATH: with all that leads to it; what is there keeps its mode.
+make_path() {
+	[[ -z $1 || -d $destdir$1 ]] || {
+		make_path "${1%/*}"
+		make_dir "$1"
+	}
+}
+
 put() {
 	local mode=$1 from=$2 to=$3
 	install -m "$mode" "$from" "$destdir$to"
@@ -83,6 +94,11 @@ put 755 "$here/scripts/lotServer.sh" "$root/bin/lotServer.sh"
 for part in "$here"/scripts/lib/*.sh; do
 	put 644 "$part" "$root/bin/lib/${part##*/}"
 done
+
+while IFS= read -r -d '' file; do
+	make_path "$(dirname "$doc/examples/$file")"
+	put 644 "$here/contrib/$file" "$doc/examples/$file"
+done < <(find "$here/contrib" -type f -printf '%P\0')
 
 if [[ -n $module ]]; then
 	install -d -m 755 "$destdir/lib/modules/$release/updates"

@@ -130,6 +130,10 @@ source_package=linux-source-$series
 work=$(mktemp -d "${TMPDIR:-/var/tmp}/appex-headers.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 began=$SECONDS
+# The kernel's build runs programs that it has built; hardened machines mount /var/tmp and /tmp noexec.
+printf '#!/bin/sh\n' >"$work/runs"
+chmod 755 "$work/runs"
+"$work/runs" 2>/dev/null || die "programs cannot be run in ${TMPDIR:-/var/tmp} (is it mounted noexec?); name another directory: TMPDIR=/root $0 $release"
 
 # Everything but the code of drivers and file systems, which has no part in the metadata and is most of the size.
 unpack() {

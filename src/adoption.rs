@@ -6,7 +6,7 @@ use crate::congestion;
 use crate::model::flow;
 use crate::model::policy;
 use crate::model::rules::Choice;
-use crate::model::settings::Hot;
+use crate::model::settings::{Hot, Scope};
 use crate::model::stats::Event;
 use crate::model::units::{Addr, Family};
 use crate::rules::Found;
@@ -80,7 +80,13 @@ pub(crate) fn adopt(state: &State, hot: &Hot, socket: &mut Socket<'_>, adoption:
 /// Keeps the windows that an adopted socket offers within what the settings of its engine allow.
 ///
 /// Context: LOCAL_OUT, the socket's lock held.
-pub(crate) fn limit_window(state: &State, socket: &mut Socket<'_>) {
+pub(crate) fn limit_window(state: &State, scope: Scope, socket: &mut Socket<'_>) {
+    let is_bound = |flow: &mut congestion::Flow| flow.is_bound();
+    let bound = congestion::control().with(socket, is_bound);
+    // Mostly there is no limit, nor was there one.
+    if !scope.bounds_windows() && bound != Some(true) {
+        return;
+    }
     let now = socket.window_bound();
     let bound = congestion::control().with(socket, |flow| {
         let adoption = flow.adoption()?;

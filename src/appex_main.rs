@@ -22,11 +22,14 @@ mod hooks;
 mod inbound;
 mod interfaces;
 mod links;
+mod meet;
 mod meters;
 pub mod model;
 mod near;
+mod outgoing;
 mod paths;
 mod proc;
+mod recent;
 mod rules;
 #[cfg(appex_selftest)]
 mod selftest;

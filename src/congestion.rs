@@ -5,14 +5,15 @@
 //! CONTEXT: all callbacks run with the socket's lock held, mostly in softirq. Nothing here sleeps or allocates.
 
 use crate::adoption::Adoption;
-use crate::model::control::{self, Ack, Idle, Start, Zeta};
+use crate::convert;
+use crate::model::control::{self, Idle, Start, Zeta};
 use crate::model::copies::{Budget, PathNow, Segment};
 use crate::model::memory::{Known, Share};
 use crate::model::rules::Choice;
 use crate::model::settings::Key;
 use crate::model::stats::Metric;
 use crate::model::window::{self, Bound};
-use crate::proc::Settings;
+use crate::proc::{self, Settings};
 use crate::rules::{self, Found};
 use crate::state::STATE;
 use crate::summary;
@@ -56,7 +57,7 @@ struct Copied {
     mode: u8,
     /// Little is to be queued that was not sent yet (`shrinkPacket`).
     is_lean: bool,
-    /// What [`crate::proc::Settings::changes`] was just before they were read.
+    /// What [`proc::changes`] was just before they were read.
     changes: u32,
 }
 
@@ -105,6 +106,11 @@ impl Flow {
             .then(|| self.copies.keeps_order(reordered))
     }
 
+    /// Whether the offered windows are bound by us.
+    pub(crate) fn is_bound(&self) -> bool {
+        self.window != Bound::default()
+    }
+
     /// What the bound of the offered windows, which is `now`, is to be under `limit`.
     pub(crate) fn bound_window(&mut self, now: u32, limit: Option<u32>) -> u32 {
         let (bytes, bound) = window::bound(now, self.window, limit);
@@ -128,11 +134,15 @@ impl Flow {
         }
     }
 
-    /// Obeys settings that have changed.
-    fn renew(&mut self, socket: &mut Socket<'_>) {
-        if self.settings.renew(self.adoption.as_ref()) {
+    /// Obeys settings that have changed; whether any may have.
+    #[inline(always)]
+    fn renew(&mut self, socket: &mut Socket<'_>) -> bool {
+        let renewed = proc::have_changed(self.settings.changes)
+            && self.settings.renew(self.adoption.as_ref());
+        if renewed {
             socket.limit_unsent(self.adoption.is_some() && self.settings.is_lean);
         }
+        renewed
     }
 
     fn gauge(&self, up: bool) {
@@ -179,15 +189,18 @@ impl Copied {
             .and_then(|state| state.engines().get(engine as usize))
         {
             Some(engine) => Copied {
-                changes: engine.settings.changes(),
+                changes: proc::changes(),
                 ..Copied::of(&engine.settings, choice)
             },
             None => Copied::default(),
         }
     }
 
-    /// Reads them again if they have changed; whether they have.
+    /// Reads them again, as they have changed; whether that could be.
+    #[cold]
     fn renew(&mut self, adoption: Option<&Adoption>) -> bool {
+        // Before they are read: what changes meanwhile is read again.
+        let changes = proc::changes();
         let guard = rcu::read_lock();
         let Some(state) = STATE.get(&guard) else {
             return false;
@@ -196,10 +209,6 @@ impl Copied {
         let Some(engine) = state.engines().get(number as usize) else {
             return false;
         };
-        let changes = engine.settings.changes();
-        if changes == self.changes {
-            return false;
-        }
         let choice = adoption.map_or_else(Choice::default, |adoption| adoption.choice);
         *self = Copied {
             changes,
@@ -262,45 +271,10 @@ impl Algorithm for Flow {
         flow
     }
 
-    fn on_ack(&mut self, socket: &mut Socket<'_>, sample: &RateSample<'_>) {
-        self.renew(socket);
-        let ack = Ack {
-            now_us: socket.mstamp_us(),
-            rtt_us: sample.rtt_us(),
-            delivered: socket.delivered(),
-            prior_delivered: sample.prior_delivered(),
-            sample: sample
-                .delivered()
-                .map(|(delivered, interval_us)| control::RateSample {
-                    delivered,
-                    interval_us,
-                    snd_interval_us: sample.snd_interval_us(),
-                    rcv_interval_us: sample.rcv_interval_us(),
-                }),
-            acked_sacked: sample.acked_sacked(),
-            losses: sample.losses(),
-            lost: socket.lost(),
-            prior_in_flight: sample.prior_in_flight(),
-            in_flight: socket.in_flight(),
-            is_app_limited: sample.is_app_limited(),
-            is_ack_delayed: sample.is_ack_delayed(),
-            cwnd: socket.cwnd(),
-            cwnd_clamp: socket.cwnd_clamp(),
-            mss: socket.mss(),
-            srtt_us: socket.srtt_us().unwrap_or(0),
-            rttvar_us: socket.rttvar_us(),
-            ca_state: match socket.ca_state() {
-                CaState::Open => control::CaState::Open,
-                CaState::Disorder => control::CaState::Disorder,
-                CaState::Cwr => control::CaState::Cwr,
-                CaState::Recovery => control::CaState::Recovery,
-                CaState::Loss => control::CaState::Loss,
-            },
-            snd_wnd_bytes: socket.snd_wnd(),
-            packets_out: socket.packets_out(),
-            max_pacing_rate: socket.max_pacing_rate(),
-            peer_time: socket.peer_time(),
-        };
+    fn on_ack(&mut self, socket: &mut Socket<'_>, sample: &RateSample<'_>) -> bool {
+        let renewed = self.renew(socket);
+        let ack = convert::ack(socket, sample);
+        let now = ticks(ack.now_us);
         let decision = self.zeta.on_ack(ack, &self.settings.settings);
         socket.set_cwnd(decision.cwnd);
         socket.set_pacing_rate(decision.pacing_rate);
@@ -314,12 +288,12 @@ impl Algorithm for Flow {
             }
         }
         trace::ack(socket, sample, &decision, &self.zeta, self.settings.mode);
-        let now = ticks(ack.now_us);
         // The upper half of what a difference can be is time that is yet to come.
         if now.wrapping_sub(self.report_at) >> 31 == 0 {
             self.report_at = now.wrapping_add(REPORT_TICKS);
             self.report(socket, false);
         }
+        renewed || self.zeta.is_turn()
     }
 
     fn ssthresh(&mut self, socket: &mut Socket<'_>) -> u32 {

@@ -5,8 +5,9 @@
 use crate::adoption;
 use crate::convert::addr;
 use crate::inbound;
-use crate::model::classify::{FlowKey, Packet, Transport, TCP};
+use crate::model::classify::{FlowKey, Packet, TcpFlags, Transport, TCP};
 use crate::model::flow::{self, Admit, Phase, Seen, Sessions};
+use crate::model::plain::Plain;
 use crate::model::refusal::Reset;
 use crate::model::settings::{unpack, Key};
 use crate::model::stats::{Event, Metric};
@@ -174,17 +175,37 @@ impl Flow {
 ///
 /// Context: softirq or process, in the RCU read side that `guard` proves.
 #[must_use]
-pub(crate) fn note(state: &State, place: &Place, guard: &impl ReadSide, packet: &Packet) -> bool {
+pub(crate) fn note(
+    state: &State,
+    place: &Place,
+    guard: &impl ReadSide,
+    packet: &Packet,
+    plain: Option<Plain>,
+) -> bool {
     let (key, forward) = packet.flow();
     let seen = Seen::of(packet, forward);
     let now = now_ms();
-    match state.flows.find(guard, key.words()) {
-        Some(flow) => {
-            flow.touch(state, packet, seen, now);
-            true
+    let Some(flow) = state.flows.find(guard, key.words()) else {
+        return make(state, place, packet, (&key, forward), seen, now);
+    };
+    flow.touch(state, packet, seen, now);
+    match plain {
+        Some(plain) if plain.is_in_the_middle() => {
+            if let Some(place) = state.recent.look(&plain, now) {
+                state.recent.note(&place);
+            }
         }
-        None => make(state, place, packet, (&key, forward), seen, now),
+        // What follows is perhaps another connection.
+        Some(plain) if plain.flags.has(TcpFlags::SYN) => state.recent.forget(&plain),
+        _ => {}
     }
+    true
+}
+
+/// Whether the record of a packet's flow need not be told of it. Context: any.
+#[inline(always)]
+pub(crate) fn is_known(state: &State, packet: &Plain) -> bool {
+    packet.is_in_the_middle() && state.recent.look(packet, now_ms()).is_none()
 }
 
 /// The record of a flow met for the first time.

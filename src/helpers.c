@@ -170,13 +170,13 @@ bool appex_skb_from_transport(const struct sk_buff *skb)
  * later (nf_queue, and with it user space, which may be anybody with a user
  * namespace) or sends it from elsewhere (ipvlan) has to take a reference first.
  */
-bool appex_skb_is_being_sent(const struct sk_buff *skb)
+static bool appex_skb_is_being_sent(const struct sk_buff *skb)
 {
 	return appex_skb_from_transport(skb) && skb_dst_is_noref(skb);
 }
 
 /* A packet without a socket is in its hook's namespace as far as this is concerned. */
-bool appex_skb_sk_in(const struct sk_buff *skb, const struct nf_hook_state *state)
+static bool appex_skb_sk_in(const struct sk_buff *skb, const struct nf_hook_state *state)
 {
 	return !skb->sk || net_eq(sock_net(skb->sk), state->net);
 }
@@ -197,9 +197,18 @@ struct sock *appex_skb_full_sk(const struct sk_buff *skb)
  */
 static DEFINE_PER_CPU(struct task_struct *, appex_copying);
 
-bool appex_sending_copy(void)
+static bool appex_sending_copy(void)
 {
 	return this_cpu_read(appex_copying) == current;
+}
+
+/*
+ * Whether LOCAL_OUT is to look at a packet: neither a copy of ours nor one that a virtual
+ * device has brought here from another namespace.
+ */
+bool appex_skb_is_own(const struct sk_buff *skb, const struct nf_hook_state *state)
+{
+	return appex_skb_sk_in(skb, state) && !appex_sending_copy();
 }
 
 /*
@@ -671,7 +680,7 @@ u64 appex_pacing_rate(const struct sock *sk)
 }
 
 /* Whether anyone holds the socket's lock: a tripwire, not a proof. */
-bool appex_sk_owned(const struct sock *sk)
+static bool appex_sk_owned(const struct sock *sk)
 {
 #ifdef CONFIG_LOCKDEP
 	return lockdep_sock_is_held(sk);
@@ -679,6 +688,18 @@ bool appex_sk_owned(const struct sock *sk)
 	return sock_owned_by_user_nocheck(sk) || !IS_ENABLED(CONFIG_SMP) ||
 	       spin_is_locked((spinlock_t *)&sk->sk_lock.slock);
 #endif
+}
+
+/*
+ * The TCP stream socket that is sending a packet right now, in this context, under its
+ * lock; NULL if there is none, or somebody else may be holding the lock.
+ */
+struct sock *appex_skb_sending_sk(const struct sk_buff *skb)
+{
+	struct sock *sk = skb->sk;
+
+	return sk && appex_skb_is_being_sent(skb) && sk_fullsock(sk) &&
+	       appex_sk_is_tcp_stream(sk) && appex_sk_owned(sk) ? sk : NULL;
 }
 
 /* Process context, sleeps. */
@@ -731,16 +752,6 @@ u32 appex_tcp_snd_cwnd(const struct sock *sk)
 void appex_tcp_snd_cwnd_set(struct sock *sk, u32 segments)
 {
 	tcp_snd_cwnd_set(tcp_sk(sk), segments);
-}
-
-u32 appex_tcp_packets_in_flight(const struct sock *sk)
-{
-	return tcp_packets_in_flight(tcp_sk(sk));
-}
-
-u64 appex_max_pacing_rate(const struct sock *sk)
-{
-	return READ_ONCE(sk->sk_max_pacing_rate);
 }
 
 void appex_pacing_rate_set(struct sock *sk, u64 bytes_per_s)
@@ -1058,7 +1069,11 @@ void appex_layout_get(struct appex_layout *layout)
 	layout->off_rttvar_us = offsetof(struct tcp_sock, rttvar_us);
 	layout->off_rto_min = offsetof(struct inet_connection_sock, icsk_rto_min);
 	layout->off_delack_max = offsetof(struct inet_connection_sock, icsk_delack_max);
+	layout->off_retrans_out = offsetof(struct tcp_sock, retrans_out);
+	layout->off_lost_out = offsetof(struct tcp_sock, lost_out);
+	layout->off_max_pacing_rate = offsetof(struct sock, sk_max_pacing_rate);
 	layout->off_snd_nxt = offsetof(struct tcp_sock, snd_nxt);
+	layout->off_ifindex = offsetof(struct net_device, ifindex);
 	layout->off_delivered = offsetof(struct tcp_sock, delivered);
 	layout->off_state = offsetof(struct sock, __sk_common.skc_state);
 	layout->off_num = offsetof(struct sock, __sk_common.skc_num);

@@ -11,6 +11,7 @@ use crate::adoption;
 use crate::model::ifname;
 use crate::state::{Engine, STATE};
 use crate::sys::net_device::{Event, Watcher};
+use crate::sys::peek::Peek;
 use kernel::new_mutex;
 use kernel::prelude::*;
 use kernel::sync::atomic::{Atomic, Relaxed};
@@ -40,18 +41,18 @@ impl Attached {
 
     /// Whether none is attached. Context: any.
     pub(crate) fn is_empty(&self) -> bool {
-        self.count.load(Relaxed) == 0
+        self.count.peek() == 0
     }
 
     /// Whether the interface is attached. Context: any.
     pub(crate) fn contains(&self, index: u32) -> bool {
         // Mostly one or two; the loop also ends with the slots.
-        let mut left = self.count.load(Relaxed);
+        let mut left = self.count.peek();
         for slot in &self.slots {
             if left == 0 {
                 break;
             }
-            if slot.load(Relaxed) == index {
+            if slot.peek() == index {
                 return true;
             }
             left = left.saturating_sub(1);

@@ -12,6 +12,7 @@ use crate::model::shaper::{
     TICKS_PER_NS,
 };
 use crate::model::stats::Event;
+use crate::proc;
 use crate::state::{State, STATE};
 use crate::sys::net_device::Device;
 use crate::sys::qdisc::{Arrival, Arriving, Discipline, Leaving, Load, Qdisc};
@@ -77,7 +78,7 @@ fn filled<T>(count: usize, make: impl Fn() -> T) -> Result<KVVec<T>> {
 fn plan(state: &State, mtu: u32) -> Option<(Plan, u32)> {
     let settings = &state.engines().first()?.settings;
     // First, so that a change in between makes another plan.
-    let changes = settings.changes();
+    let changes = proc::changes();
     let orders = Orders::read(|key| settings.get(key));
     Some((Plan::new(&orders, mtu), changes))
 }
@@ -85,10 +86,7 @@ fn plan(state: &State, mtu: u32) -> Option<(Plan, u32)> {
 impl Shaper {
     /// Obeys settings that have changed. Context: the queue's lock held.
     fn refresh(&mut self, mtu: u32) {
-        let Some(engine) = self.state.engines().first() else {
-            return;
-        };
-        if (engine.settings.changes(), mtu) != self.made_for {
+        if proc::have_changed(self.made_for.0) || mtu != self.made_for.1 {
             self.plan_anew(mtu);
         }
     }

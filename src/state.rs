@@ -25,6 +25,7 @@ use crate::model::units::{Addr, Family};
 use crate::near::Near;
 use crate::paths::Paths;
 use crate::proc::{Changing, Settings};
+use crate::recent::Recent;
 use crate::rules::{Found, Rules};
 use crate::sys::flow_table::Table;
 use crate::sys::percpu::{self, Counters};
@@ -52,6 +53,8 @@ pub(crate) struct State {
     pub(crate) paths: Paths,
     /// How connections of other network namespaces leave.
     pub(crate) via: Via,
+    /// Flows whose records were told of a packet a moment ago.
+    pub(crate) recent: Recent,
     /// Subnets that are near.
     pub(crate) near: Near,
     /// What interfaces receive that keep to a limit.
@@ -109,7 +112,7 @@ impl Engine {
 
     /// Which packets are looked at. Context: any.
     pub(crate) fn scope(&self) -> Scope {
-        Scope::read(|key| self.settings.get(key))
+        self.settings.scope()
     }
 
     /// What inbound control is to do. Context: any.
@@ -153,12 +156,12 @@ impl Engine {
 
     /// Whether accelerated packets are captured.
     pub(crate) fn captures(&self) -> bool {
-        self.settings.get(Key::PcapEnable) != 0
+        self.scope().captures()
     }
 
     /// Whether the engine accelerates TCP at all.
     pub(crate) fn accelerates(&self) -> bool {
-        self.settings.get(Key::TcpAccEnable) != 0
+        self.scope().accelerates()
     }
 }
 
@@ -177,6 +180,7 @@ impl State {
                 counters,
                 paths: Paths::new()?,
                 via: Via::new()?,
+                recent: Recent::new()?,
                 near: Near::new()?,
                 meters: Meters::new()?,
                 reviews: Atomic::new(0),
@@ -250,8 +254,8 @@ pub(crate) fn present(count: &Atomic<i64>) -> u64 {
 }
 
 fn slot(engine: u32, counter: Counter) -> u32 {
-    // CAST: both are bounded by small constants.
+    // CAST, OVERFLOW: both are bounded by small constants, and `Counters` looks at the sum.
     engine
-        .saturating_mul(COUNTERS as u32)
-        .saturating_add(counter.index() as u32)
+        .wrapping_mul(COUNTERS as u32)
+        .wrapping_add(counter.index() as u32)
 }

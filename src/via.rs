@@ -5,13 +5,17 @@
 use crate::model::classify::FlowKey;
 use crate::model::via::{Place, Way, Words, SETS, WAYS};
 use crate::slots::Slots;
+use crate::sys::peek::Peek;
 use crate::sys::{random, time};
 use kernel::prelude::*;
+use kernel::sync::atomic::{Atomic, Relaxed};
 
 /// The table.
 pub(crate) struct Via {
     secret: u64,
     slots: Slots<WAYS>,
+    /// Not zero once anything was noted.
+    used: Atomic<u32>,
 }
 
 impl Via {
@@ -20,7 +24,13 @@ impl Via {
         Ok(Via {
             secret: random::word(),
             slots: Slots::new(SETS)?,
+            used: Atomic::new(0),
         })
+    }
+
+    /// Whether nothing was ever noted. Context: any.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.used.peek() == 0
     }
 
     /// How what this end sends leaves. Context: any.
@@ -50,6 +60,7 @@ impl Via {
         };
         if let Some((index, words)) = change(&place, &set) {
             self.slots.write(place.set, index, words);
+            self.used.store(1, Relaxed);
         }
     }
 }

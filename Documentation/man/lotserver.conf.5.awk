@@ -7,6 +7,8 @@ function roff(text) {
 	gsub(/\\/, "\\e", text)
 	gsub(/``/, "", text)
 	gsub(/""/, "\"", text)
+	# A section of that page which this one has not.
+	sub(/, see below$/, ", see lotServer.sh(8)", text)
 	gsub(/-/, "\\-", text)
 	sub(/^[.']/, "\\\\\\&&", text)
 	return text

@@ -19,7 +19,7 @@ mod rules;
 mod store;
 
 pub(crate) use rules::Changing;
-pub(crate) use store::Settings;
+pub(crate) use store::{changes, have_changed, Settings};
 
 use crate::model::settings;
 use crate::state::State;

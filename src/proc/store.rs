@@ -5,9 +5,10 @@
 use super::rules::{Changing, Rules};
 use crate::model::policy::{List, Listed};
 use crate::model::settings::{
-    bypass_rules, defaults, lan_rules, lan_rules_v6, Key, TextKey, SCALARS, TEXTS,
+    bypass_rules, defaults, lan_rules, lan_rules_v6, Key, Scope, TextKey, SCALARS, TEXTS,
 };
 use crate::model::units::{Addr, Family};
+use crate::sys::peek::Peek;
 use core::pin::Pin;
 use kernel::new_mutex;
 use kernel::prelude::*;
@@ -16,6 +17,22 @@ use kernel::sync::Mutex;
 
 type Texts = [KVec<u8>; TEXTS];
 
+/// How often a number has changed, of whatever engine. Not in the settings, so that who keeps copies of numbers needs not look
+/// for those to learn that nothing has changed.
+static CHANGES: Atomic<u32> = Atomic::new(0);
+
+/// How often a number of any engine has changed, wrapping. Who keeps copies of numbers reads them again, after this, when it is
+/// another than it was. Context: any.
+pub(crate) fn changes() -> u32 {
+    CHANGES.load(Acquire)
+}
+
+/// Whether [`changes`] is another than `before`. Context: any.
+#[inline(always)]
+pub(crate) fn have_changed(before: u32) -> bool {
+    CHANGES.peek() != before
+}
+
 /// The settings of one engine.
 ///
 /// Numbers are read without a lock. Texts are read under a mutex that is held for reading or
@@ -23,8 +40,8 @@ type Texts = [KVec<u8>; TEXTS];
 /// The lists of networks are also kept in a form that is searched without a lock.
 pub(crate) struct Settings {
     scalars: [Atomic<u64>; SCALARS],
-    /// How often a number has changed.
-    changes: Atomic<u32>,
+    /// What they mean for each packet: [`Scope`].
+    scope: Atomic<u32>,
     texts: Pin<KBox<Mutex<Texts>>>,
     bypass: Rules,
     lan_v4: Rules,
@@ -36,7 +53,7 @@ impl Settings {
     pub(crate) fn new() -> Result<Self> {
         let settings = Settings {
             scalars: [const { Atomic::new(0) }; SCALARS],
-            changes: Atomic::new(0),
+            scope: Atomic::new(0),
             texts: KBox::pin_init(
                 new_mutex!([const { KVec::new() }; TEXTS], "appex::Settings::texts"),
                 GFP_KERNEL,
@@ -54,29 +71,28 @@ impl Settings {
     /// A number. Context: any.
     pub(crate) fn get(&self, key: Key) -> u64 {
         // Every key has a slot.
-        self.scalars
-            .get(key.index())
-            .map_or(0, |slot| slot.load(Relaxed))
+        self.scalars.get(key.index()).map_or(0, |slot| slot.peek())
+    }
+
+    /// What the numbers mean for each packet. Context: any.
+    pub(crate) fn scope(&self) -> Scope {
+        Scope::from_bits(self.scope.peek())
     }
 
     /// Changes a number and tells whether it was another before. Context: any; the caller sees to
-    /// it that the value was checked.
+    /// it that the value was checked, and that no two writers meet.
     pub(super) fn set(&self, key: Key, value: u64) -> bool {
         let changed = self
             .scalars
             .get(key.index())
             .is_some_and(|slot| slot.xchg(value, Relaxed) != value);
         if changed {
+            self.scope
+                .store(Scope::read(|key| self.get(key)).bits(), Relaxed);
             // ORDERING: Pairs with the acquire in `changes`: who sees the count sees the value.
-            self.changes.fetch_add(1, Release);
+            CHANGES.fetch_add(1, Release);
         }
         changed
-    }
-
-    /// How often a number has changed, wrapping. Who keeps copies of numbers reads them again, after this,
-    /// when it is another than it was. Context: any.
-    pub(crate) fn changes(&self) -> u32 {
-        self.changes.load(Acquire)
     }
 
     /// Gives a text to `read`, which may sleep for memory but must not take a lock.

@@ -98,6 +98,26 @@ pub(crate) fn check() -> Result {
             want.off_delack_max,
         ),
         (
+            "tcp_sock.retrans_out",
+            offset_of!(c::tcp_sock, retrans_out),
+            want.off_retrans_out,
+        ),
+        (
+            "tcp_sock.lost_out",
+            offset_of!(c::tcp_sock, lost_out),
+            want.off_lost_out,
+        ),
+        (
+            "sock.sk_max_pacing_rate",
+            offset_of!(c::sock, sk_max_pacing_rate),
+            want.off_max_pacing_rate,
+        ),
+        (
+            "net_device.ifindex",
+            offset_of!(c::net_device, ifindex),
+            want.off_ifindex,
+        ),
+        (
             "tcp_sock.snd_nxt",
             offset_of!(c::tcp_sock, snd_nxt),
             want.off_snd_nxt,

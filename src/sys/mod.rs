@@ -18,6 +18,7 @@ pub(crate) mod layout;
 mod listing;
 pub(crate) mod net_device;
 pub(crate) mod netfilter;
+pub(crate) mod peek;
 pub(crate) mod percpu;
 pub(crate) mod procfs;
 pub(crate) mod published;

@@ -8,6 +8,7 @@ use super::bindings as c;
 use super::published::ReadSide;
 use core::marker::PhantomData;
 use core::pin::Pin;
+use core::ptr;
 use kernel::error::to_result;
 use kernel::ffi;
 use kernel::prelude::*;
@@ -44,8 +45,9 @@ impl<'a> Device<'a> {
 
     /// Interface index, unique in its namespace, never zero.
     pub(crate) fn index(&self) -> u32 {
-        // SAFETY: Valid by the type invariant.
-        u32::try_from(unsafe { c::appex_dev_ifindex(self.dev) }).unwrap_or(0)
+        // SAFETY: Valid by the type invariant; `layout` has compared where the field is.
+        let index = unsafe { ptr::read_volatile(&raw const (*self.dev).ifindex) };
+        u32::try_from(index).unwrap_or(0)
     }
 
     /// What tells it from all others that exist at the same time, in whatever namespace.

@@ -134,12 +134,6 @@ impl<'a> LocalOut<'a> {
         self.packet.again()
     }
 
-    /// Whether this is a copy made by [`LocalOut::send_copy`].
-    pub(crate) fn is_copy(&self) -> bool {
-        // SAFETY: No requirement.
-        unsafe { c::appex_sending_copy() }
-    }
-
     /// Sends a second copy ahead of this packet. It is met in LOCAL_OUT again
     /// before this returns. False if that was not possible.
     pub(crate) fn send_copy(&self) -> bool {
@@ -173,10 +167,10 @@ impl<'a> LocalOut<'a> {
 /// What the hooks call. RCU is held in all, none may sleep. BH is off in `pre_routing`; in the others it may be on
 /// when a process sends.
 pub(crate) trait Hooks: Sync + 'static {
-    /// A packet of a local socket that will leave by `out`.
+    /// A packet of a local socket that will leave by `out`, but not a copy made by [`LocalOut::send_copy`].
     fn local_out(&self, family: Family, out: &Device<'_>, sending: &mut LocalOut<'_>);
 
-    /// A packet of a local socket of another namespace.
+    /// The same of a local socket of another namespace.
     fn guest_out(&self, family: Family, sending: &mut LocalOut<'_>);
 
     /// A packet that is forwarded from `dev` to `out`, before the sender's address is translated, and after the receiver's.
@@ -305,8 +299,7 @@ unsafe extern "C" fn local_out_hook<H: Hooks, const V6: bool>(
 ) -> ffi::c_uint {
     // SAFETY: Promised by the caller; packet, state and device are valid for the call.
     unsafe {
-        // A packet that a virtual device has brought here from another namespace.
-        if !c::appex_skb_sk_in(skb, state) {
+        if !c::appex_skb_is_own(skb, state) {
             return c::NF_ACCEPT;
         }
         if let Some(out) = Device::from_raw((*state).out) {
@@ -329,7 +322,7 @@ unsafe extern "C" fn guest_out_hook<H: Hooks, const V6: bool>(
     // SAFETY: As above. Other hooks of the namespace may come first, and hand packets to user space;
     // `Packet::sending_socket` tells those that come back from there.
     unsafe {
-        if !c::appex_skb_sk_in(skb, state) {
+        if !c::appex_skb_is_own(skb, state) {
             return c::NF_ACCEPT;
         }
         let packet = Packet::from_raw(skb);

@@ -3,6 +3,7 @@
 //! A value that any context can reach through a `static`, kept alive by RCU.
 
 use super::bindings as c;
+use super::peek::Peek;
 use core::marker::PhantomData;
 use core::ptr;
 use kernel::prelude::*;
@@ -43,7 +44,7 @@ impl<T: Send + Sync + 'static> Published<T> {
 
     fn raw(&self) -> *const T {
         // ORDERING: Pairs with the release in `publish`: who sees the address sees the value.
-        ptr::with_exposed_provenance::<T>(self.value.load(Acquire))
+        ptr::with_exposed_provenance::<T>(self.value.peek())
     }
 
     /// The value, for as long as the RCU read side lasts. Context: any.

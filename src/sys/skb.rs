@@ -188,26 +188,15 @@ impl<'a> Packet<'a> {
         remote_port: u16,
     ) -> Option<Socket<'_>> {
         // SAFETY: Valid by the type invariant.
-        if !unsafe { c::appex_skb_is_being_sent(self.skb) } {
-            return None;
-        }
-        // SAFETY: Valid by the type invariant.
-        let sk = unsafe { c::appex_skb_full_sk(self.skb) };
+        let sk = unsafe { c::appex_skb_sending_sk(self.skb) };
         if sk.is_null() {
             return None;
         }
-        // SAFETY: A full socket, kept by the packet's reference; these fields are plain words.
-        let (matches, owned) = unsafe {
-            let ports = (*sk).__sk_common.__bindgen_anon_3.__bindgen_anon_1;
-            (
-                c::appex_sk_is_tcp_stream(sk)
-                    && ports.skc_num == local_port
-                    && u16::from_be(ports.skc_dport) == remote_port,
-                c::appex_sk_owned(sk),
-            )
-        };
+        // SAFETY: A full socket, kept by the packet's reference; the ports are plain words.
+        let ports = unsafe { (*sk).__sk_common.__bindgen_anon_3.__bindgen_anon_1 };
         // An outer header (a tunnel, IPsec) or a control socket does not match.
+        let matches = ports.skc_num == local_port && u16::from_be(ports.skc_dport) == remote_port;
         // SAFETY: Locked by this context: promised by the caller.
-        (matches && owned).then(|| unsafe { Socket::from_raw(sk) })
+        matches.then(|| unsafe { Socket::from_raw(sk) })
     }
 }

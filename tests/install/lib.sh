@@ -37,7 +37,20 @@ in_image() {
 		mount -o loop "$image" "$root"
 		mount -t proc proc "$root/proc"
 		mount -t sysfs -o ro sysfs "$root/sys"
-		mount --rbind /dev "$root/dev"
+		# Devices of its own: whatever a package removes or makes in /dev, it is not that of the machine the test runs on.
+		mount -t tmpfs -o mode=755,nosuid tmpfs "$root/dev"
+		for device in "null 1 3" "zero 1 5" "full 1 7" "random 1 8" "urandom 1 9" "tty 5 0"; do
+			read -r name major minor <<<"$device"
+			mknod -m 666 "$root/dev/$name" c "$major" "$minor"
+		done
+		mkdir "$root/dev/pts" "$root/dev/shm"
+		mount -t devpts -o newinstance,ptmxmode=666 devpts "$root/dev/pts"
+		mount -t tmpfs -o mode=1777,nosuid,nodev tmpfs "$root/dev/shm"
+		ln -s pts/ptmx "$root/dev/ptmx"
+		ln -s /proc/self/fd "$root/dev/fd"
+		ln -s fd/0 "$root/dev/stdin"
+		ln -s fd/1 "$root/dev/stdout"
+		ln -s fd/2 "$root/dev/stderr"
 		mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
 		mount -t tmpfs -o mode=755 tmpfs "$root/run"
 		mount --bind "$archives" "$root/var/cache/apt/archives"

@@ -21,7 +21,14 @@ pub(super) struct Aggregation {
 
 impl Aggregation {
     /// Takes an ACK that resolved `packets`; `rate` and `mss` give the expectation, `limit` bounds the result.
-    pub(super) fn update(&mut self, now_us: u64, packets: u32, rate: u64, mss: u32, limit: u32) {
+    pub(super) fn update(
+        &mut self,
+        now_us: u64,
+        packets: u32,
+        rate: u64,
+        mss: u32,
+        limit: impl FnOnce() -> u32,
+    ) {
         let elapsed = now_us.saturating_sub(self.epoch_us);
         let expected = super::math::packets(rate, elapsed, mss);
         self.epoch_packets = self.epoch_packets.saturating_add(packets);
@@ -30,9 +37,9 @@ impl Aggregation {
             self.epoch_packets = packets;
             return;
         }
-        let extra = self.epoch_packets.saturating_sub(expected).min(limit);
-        if let Some(first) = self.extra.first_mut() {
-            *first = (*first).max(extra);
+        let extra = self.epoch_packets.saturating_sub(expected);
+        if let Some(first) = self.extra.first_mut().filter(|first| **first < extra) {
+            *first = (*first).max(extra.min(limit()));
         }
     }
 

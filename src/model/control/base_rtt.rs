@@ -33,6 +33,9 @@ const NOISY_SHARE: u32 = 8;
 /// Multiple of the base that round trips wander to by themselves.
 const WANDER_MAX: u32 = 3;
 
+/// Least that [`BaseRtt::threshold`] is, microseconds: the granularity of timers and GSO.
+pub(super) const LEAST_THRESHOLD_US: u32 = 2_000;
+
 /// Windowed minima of the round-trip time, microseconds.
 pub(super) struct BaseRtt {
     buckets: Buckets<BUCKETS>,
@@ -148,8 +151,8 @@ impl BaseRtt {
         }
         // A sixty-fourth above the floor still counts as having seen the base, and what noise hides. Not above the base itself:
         // what drains leave of a queue would be taken for the path after the length of the window, and grow for ever.
-        let slack = (self.floor_us / 64).saturating_add(self.noise() / 2);
-        if rtt <= self.floor_us.saturating_add(slack) {
+        let near = self.floor_us.saturating_add(self.floor_us / 64);
+        if rtt <= near || rtt <= near.saturating_add(self.noise() / 2) {
             self.seen_us = now_us;
         }
         if now_us >= self.recent_end_us && self.recent_count >= MIN_SAMPLES {
@@ -298,18 +301,17 @@ impl BaseRtt {
     /// would otherwise take it for the path, and its overflow for random loss.
     pub(super) fn is_load(&self, rtt_us: u32) -> bool {
         let slack = (self.floor_us / 32).max(1_000);
-        rtt_us
-            > self
-                .floor_us
-                .saturating_add(slack)
-                .saturating_add(self.noise())
+        let quiet = self.floor_us.saturating_add(slack);
+        rtt_us > quiet && rtt_us > quiet.saturating_add(self.noise())
     }
 
     /// Queue delay from which on a standing queue is believed: an eighth of the base (half the latency goal) and at least
     /// 2 ms (timer and GSO granularity), above the noise floor.
     pub(super) fn threshold(&self) -> u32 {
         let base = self.base().unwrap_or(0);
-        (base / 8).max(2_000).saturating_add(self.noise())
+        (base / 8)
+            .max(LEAST_THRESHOLD_US)
+            .saturating_add(self.noise())
     }
 }
 

@@ -24,6 +24,10 @@ const SLOWER_US: u32 = 50_000;
 /// it sends then, and all of it yields; once, as later samples only show the drain itself.
 const FRESH_ROUNDS: u8 = 1;
 
+/// Bandwidth-delay product from which on one measured drain in a few tells enough of random loss, packets: half of what that is
+/// remembered for.
+const QUICK_PACKETS: u32 = 512;
+
 /// Rounds after which a drain gives up: what is left is not our queue.
 const DRAIN_ROUNDS: u8 = 4;
 
@@ -49,6 +53,24 @@ impl Zeta {
         self.drain_on(0);
     }
 
+    /// After a probe: the queue is ours and as large as what is in flight beyond the product of bandwidth and delay, so it is
+    /// gone when that is, and a round trip before it is seen to be gone.
+    pub(super) fn drain_probe(&mut self, ack: &Ack) {
+        self.drain_on(0);
+        let known = self.path.bdp(ack.mss) >= QUICK_PACKETS && !self.path.loss.is_thin();
+        let clear = known && !self.path.rtt.is_noisy() && !self.crowd.is_on(ack.now_us);
+        let light = self.is_lossy() && self.path.loss.random() < Q16 / 8;
+        let enough = clear && light && !self.schedule.is_measure_due();
+        if let Phase::Drain { quick, .. } = &mut self.phase {
+            *quick = enough;
+        }
+    }
+
+    /// Random loss is high enough to matter.
+    fn is_lossy(&self) -> bool {
+        self.path.loss.random() >= Q16 / 256
+    }
+
     /// The same after so many rounds of draining.
     fn drain_on(&mut self, rounds: u8) {
         let queue_us = self.path.rtt.queue().saturating_sub(self.path.rtt.noise());
@@ -71,6 +93,7 @@ impl Zeta {
             sure: is_sure(rest_q8, loss),
             rounds,
             low_us: 0,
+            quick: false,
         };
     }
 
@@ -82,20 +105,24 @@ impl Zeta {
             sure: is_sure(DRAIN_DEEP_Q8, self.path.loss.random()),
             rounds: 0,
             low_us: 0,
+            quick: false,
         };
     }
 
     /// A path that has become much slower shows as a queue that grows by more than our probes can explain. The round will take
     /// as much longer to end, so it is not waited for.
     pub(super) fn slower(&mut self, ack: &Ack, settings: &Settings, seen: &Observation) {
+        // Nearly every ACK ends here.
+        if !seen.queued {
+            return;
+        }
         let steady = matches!(
             self.phase,
             Phase::Cruise { .. } | Phase::Drain { .. } | Phase::Up { .. } | Phase::Judge { .. }
         );
         let rtt = &self.path.rtt;
         let base = rtt.base().unwrap_or(u32::MAX);
-        let large = seen.queued
-            && rtt.queue() >= (base / 2).max(SLOWER_US)
+        let large = rtt.queue() >= (base / 2).max(SLOWER_US)
             && !rtt.is_noisy()
             && !rtt.has_jumped(ack.now_us);
         // A gap of losses makes any rate look small.
@@ -141,6 +168,7 @@ impl Zeta {
             sure,
             mut rounds,
             mut low_us,
+            quick,
         } = self.phase
         else {
             return;
@@ -151,8 +179,12 @@ impl Zeta {
         }
         if let Some(round) = seen.round {
             rounds = rounds.saturating_add(1);
-            if self.standing_queue(&round) && !round.slowed {
-                self.busy(&round, ack, settings);
+            if self.standing_queue(&round) {
+                if round.slowed || round.app_limited {
+                    self.busy_slowed(&round, ack, settings);
+                } else {
+                    self.busy(&round, ack, settings);
+                }
             }
             if round.kind <= Kind::Low && self.standing_queue(&round) {
                 let min = round.min_rtt_us.unwrap_or(0);
@@ -177,10 +209,11 @@ impl Zeta {
             sure,
             rounds,
             low_us,
+            quick,
         };
         // With random loss a full round below capacity is wanted: it is what tells random from excess.
-        let measured = rounds >= 1 || (!deep && self.path.loss.random() < Q16 / 256);
-        if empty && measured && !seen.queued {
+        let measured = rounds >= 1 || (!deep && !self.is_lossy());
+        if empty && (quick || (measured && !seen.queued)) {
             self.cruise(ack.now_us);
         } else if rounds >= DRAIN_ROUNDS {
             if seen.queued && !deep {

@@ -84,7 +84,9 @@ pub(super) fn rotate<T: Copy>(slots: &mut [T]) {
 /// Integer square root, rounded down; the library's has asserts inside.
 pub(in crate::model) fn isqrt(value: u64) -> u64 {
     let mut root = 0u64;
-    let mut bit = 1u64 << 31;
+    // Half as many bits as the value has, rounded up; the highest that may be set.
+    let bits = 64_u32.saturating_sub(value.leading_zeros()).div_ceil(2);
+    let mut bit = (1u64 << bits.min(32)) >> 1;
     while bit != 0 {
         let next = root | bit;
         // Never overflows: `next` has at most 32 bits.

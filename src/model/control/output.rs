@@ -71,30 +71,31 @@ impl Zeta {
         cwnd = cwnd.min(ack.cwnd_clamp).max(1);
 
         let mss = u64::from(ack.mss.max(1));
+        let srtt_us = u64::from(ack.srtt_us.max(1));
         // The window over half a round trip, or a quarter while it triples: the floor while the capacity is not known.
-        let by_window = mul_div(
-            u64::from(self.cwnd).saturating_mul(mss),
-            if fast { 4_000_000 } else { 2_000_000 },
-            u64::from(ack.srtt_us.max(1)),
-        );
+        let by_window = |window: u32| {
+            let share = if fast { 4_000_000 } else { 2_000_000 };
+            mul_div(u64::from(window).saturating_mul(mss), share, srtt_us)
+        };
         let mut pacing_rate = match self.phase {
             Phase::Startup(search) if search.is_first() => gain(capacity, pacing_gain)
-                .max(by_window)
+                .max(by_window(self.cwnd))
                 .min(self.resumed_limit(ack)),
-            _ if capacity == 0 => by_window,
+            _ if capacity == 0 => by_window(self.cwnd),
             _ => gain(capacity, pacing_gain),
         };
         let searching = matches!(self.phase, Phase::Startup(_));
         if let (Some(bound), false) = (self.path.window.bound(), searching) {
             pacing_rate = pacing_rate.min(bound);
         }
-        // Never slower than the smallest window per round trip.
-        let floor = mul_div(
-            u64::from(MIN_CWND).saturating_mul(mss),
-            1_000_000,
-            u64::from(ack.srtt_us.max(1)),
-        );
-        pacing_rate = pacing_rate.max(floor).min(ack.max_pacing_rate);
+        // Never slower than the smallest window per round trip. Compared first, as a division costs most.
+        let least = u64::from(MIN_CWND)
+            .saturating_mul(mss)
+            .saturating_mul(1_000_000);
+        if pacing_rate.saturating_mul(srtt_us) < least {
+            pacing_rate = pacing_rate.max(least.checked_div(srtt_us).unwrap_or(0));
+        }
+        pacing_rate = pacing_rate.min(ack.max_pacing_rate);
         if settings.max_rate != 0 {
             pacing_rate = pacing_rate.min(settings.max_rate);
         }

@@ -3,7 +3,7 @@
 //! The path as the connection sees it: all estimators together.
 
 use super::aggregation::Aggregation;
-use super::base_rtt::BaseRtt;
+use super::base_rtt::{BaseRtt, LEAST_THRESHOLD_US};
 use super::capacity::Capacity;
 use super::history::History;
 use super::loss::LossSplit;
@@ -94,10 +94,18 @@ impl Path {
         self.rtt.threshold().max(allowed)
     }
 
+    /// The queue delay is above that.
+    fn is_queued(&self) -> bool {
+        let queue = self.rtt.queue();
+        queue > LEAST_THRESHOLD_US && queue > self.congested()
+    }
+
     /// Tells the pacing rate in force from now on.
     pub(super) fn sending(&mut self, rate: u64) {
         if let Some(current) = self.sent_kb.first_mut() {
-            *current = (*current).max(low32(rate.div_ceil(1_000)));
+            if rate > u64::from(*current).saturating_mul(1_000) {
+                *current = low32(rate.div_ceil(1_000));
+            }
         }
     }
 
@@ -147,9 +155,10 @@ impl Path {
         let sample = self.sample(ack);
 
         let resolved = ack.acked_sacked.saturating_add(ack.losses);
-        let limit = ack.cwnd.min(packets(self.capacity.get(), 100_000, ack.mss));
+        let capacity = self.capacity.get();
+        let limit = || ack.cwnd.min(packets(capacity, 100_000, ack.mss));
         self.aggregation
-            .update(ack.now_us, resolved, self.capacity.get(), ack.mss, limit);
+            .update(ack.now_us, resolved, capacity, ack.mss, limit);
 
         let (got, mut lost) = self.rounds.so_far(ack.delivered, ack.lost);
         let mut total = got.saturating_add(lost);
@@ -197,7 +206,7 @@ impl Path {
             sample,
             excess,
             forgiven: false,
-            queued: self.rtt.queue() > self.congested(),
+            queued: self.is_queued(),
             loaded: self.rtt.is_loaded(),
             rwnd_limited,
             lost,

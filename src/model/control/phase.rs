@@ -45,13 +45,14 @@ pub(super) enum Phase {
         overrun: bool,
         doubtful: bool,
     },
-    /// Below capacity until the queue is gone; `gain_q8` by its size, `rest_q8` once it is.
+    /// Below capacity until the queue is gone; `gain_q8` by its size, `rest_q8` once it is. `quick` if nothing but that is wanted.
     Drain {
         gain_q8: u32,
         rest_q8: u32,
         sure: bool,
         rounds: u8,
         low_us: u32,
+        quick: bool,
     },
     /// At capacity.
     Cruise { rounds: u8, since_us: u64 },

@@ -40,6 +40,9 @@ const CRUISE_MAX_US: u64 = 2_500_000;
 /// round trip more than the others, which is half a percent.
 const SURE_DRAINS: u8 = 8;
 
+/// One drain of so many lasts a full round, which measures the loss below capacity.
+const MEASURED_DRAINS: u8 = 4;
+
 /// Probing schedule.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Schedule {
@@ -92,6 +95,11 @@ impl Schedule {
     pub(super) fn is_sure_due(&mut self) -> bool {
         self.drains = self.drains.wrapping_add(1);
         self.drains % SURE_DRAINS == 0
+    }
+
+    /// Whether the drain that begins must last a full round, so that the loss below capacity is measured.
+    pub(super) fn is_measure_due(&self) -> bool {
+        self.drains % MEASURED_DRAINS == 0
     }
 
     /// No recent probe or growth overran the path: room that a probe finds may be taken fast. Otherwise it may be no more than a

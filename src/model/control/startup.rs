@@ -173,7 +173,7 @@ impl Zeta {
         seen: &Observation,
         mut search: Startup,
     ) {
-        self.proven = false;
+        self.proven_kb = 0;
         self.raise(ack, seen);
         let crowd = self.crowd.is_on(ack.now_us);
         match search.step(&mut self.path, seen, ack.mss, crowd) {

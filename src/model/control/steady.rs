@@ -2,7 +2,7 @@
 
 //! Steady state: cruising at capacity, and probing for more.
 
-use super::math::{gain, inflate, rate, Q8};
+use super::math::{gain, inflate, low32, rate, Q8};
 use super::path::Observation;
 use super::phase::{Phase, Tally};
 use super::rounds::Kind;
@@ -57,8 +57,9 @@ impl Zeta {
             return;
         }
         let full = !round.app_limited && !seen.rwnd_limited && !seen.forgiven;
-        self.proven |=
-            full && round.kind == Kind::Cruise && !self.path.loss.is_surplus(seen.lost, seen.total);
+        if full && round.kind == Kind::Cruise && !self.path.loss.is_surplus(seen.lost, seen.total) {
+            self.proven_kb = low32(self.path.capacity.get() / 1_000);
+        }
         let rounds = rounds.saturating_add(1);
         self.ignore_queue = self.ignore_queue.saturating_sub(1);
         let calm = self.ignore_queue == 0 && !self.max_tx(ack.now_us, settings);
@@ -208,7 +209,7 @@ impl Zeta {
         }
         if !misled && (!found || blocked || round.app_limited) {
             self.schedule.harmless();
-            self.drain();
+            self.drain_probe(ack);
         } else if seen.loaded && self.crowd.is_on(ack.now_us) && !misled {
             // One step was taken from others: they shall have time to see it.
             self.schedule.harmless();

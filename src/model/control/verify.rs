@@ -27,6 +27,10 @@ const SUSPECT_ROUNDS: u64 = 12;
 /// The same in bytes, for small windows: what it takes for a small surplus to show in the long-term tally.
 const SUSPECT_BYTES: u64 = 1024 * 1448;
 
+/// Share of the rate that was sent without harm, a sixteenth, by which a rate is above it only if a probe has found more: less is the
+/// scatter of an estimate under loss.
+const FOUND_SHARE: u64 = 16;
+
 /// Why loss is taken for our doing.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Why {
@@ -115,11 +119,20 @@ impl Zeta {
                 .saturating_mul(SUSPECT_ROUNDS)
                 .max(mul_div(SUSPECT_BYTES, 1_000_000, test.before));
             self.suspect_until_us = ack.now_us.saturating_add(span);
-            if !self.proven {
+            if self.proven_kb == 0 {
                 // Nothing but a growing window has ever said that the path takes more.
                 self.suspect_until_us = 0;
-            } else if !again && !test.lasting && !seen.loaded {
-                self.path.capacity.reset(test.before);
+            } else if !seen.loaded {
+                let proven = u64::from(self.proven_kb).saturating_mul(1_000);
+                // What probes have found since then may have been the tokens of a bucket.
+                let found = test.before > proven.saturating_add(proven / FOUND_SHARE);
+                if found {
+                    self.schedule.overrun();
+                }
+                if !again && !test.lasting {
+                    let known = if found { proven } else { test.before };
+                    self.path.capacity.raise(known);
+                }
             }
             self.cruise(ack.now_us);
             return;

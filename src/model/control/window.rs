@@ -81,15 +81,16 @@ impl Window {
         loss_q16: u32,
         (capacity, bdp): (u64, u32),
     ) -> bool {
-        // A search is faster from round to round: its mean says nothing.
+        // A search is faster from round to round: its mean says nothing, and the rounds after it still show its stops.
         if round.kind != Kind::High || self.mean_kb != 0 {
             let now = low32(rate(round.delivered, mss, round.span_us) / 1_000);
-            self.mean_kb = match self.mean_kb {
-                0 => now,
-                old => old
-                    .saturating_sub(old / MEAN_SHARE)
-                    .saturating_add(now / MEAN_SHARE),
+            let old = match self.mean_kb {
+                0 => low32(capacity / 1_000),
+                old => old,
             };
+            self.mean_kb = old
+                .saturating_sub(old / MEAN_SHARE)
+                .saturating_add(now / MEAN_SHARE);
         }
         self.still_rounds = self.still_rounds.saturating_add(1);
         // One that still grows gives room by itself, and one that is smaller than the path has no gaps to even out.

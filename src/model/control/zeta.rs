@@ -24,6 +24,7 @@ use super::resume::{remembered, resumed};
 use super::rounds::{Kind, Round};
 use super::startup::Startup;
 use super::types::{Ack, CaState, Control, Info, Mode, Settings, Start};
+use core::mem;
 
 /// Smallest window, packets: two for delayed ACKs, two to keep the pipe from running dry meanwhile.
 pub const MIN_CWND: u32 = 4;
@@ -47,8 +48,8 @@ pub struct Zeta {
     pub(super) unsure: bool,
     /// Probes in a row that found room.
     pub(super) finds: u8,
-    /// A whole round was sent at the estimated capacity and lost no more than usual.
-    pub(super) proven: bool,
+    /// Capacity at which a whole round was sent last that lost no more than usual, kilobytes per second; zero since a search.
+    pub(super) proven_kb: u32,
     /// All rounds that met no queue.
     pub(super) unloaded: Tally,
     /// Capacity that earlier connections found, bytes per second; zero if nothing is known.
@@ -64,7 +65,14 @@ pub struct Zeta {
     pub(super) suspect_until_us: u64,
     pub(super) pacing_gain_q8: u32,
     pub(super) cwnd_gain_q8: u16,
+    /// The last ACK ended a round, or changed the phase.
+    turn: bool,
 }
+
+/// Packets of a round, and the share of the estimate above it, an eighth, from which on it says that the estimate is too small:
+/// fewer come together by chance.
+const BUSY_PACKETS: u32 = 64;
+const BUSY_SHARE: u64 = 8;
 
 impl Zeta {
     /// Takes over a connection.
@@ -84,7 +92,7 @@ impl Zeta {
             crowd: Crowd::default(),
             unsure: false,
             finds: 0,
-            proven: false,
+            proven_kb: 0,
             unloaded: Tally::default(),
             resumed: remembered(start).map_or(0, |(rate, _)| rate),
             first_window: start.cwnd,
@@ -95,6 +103,7 @@ impl Zeta {
             suspect_until_us: 0,
             pacing_gain_q8: STARTUP_GAIN_Q8,
             cwnd_gain_q8: CWND_GAIN_Q8,
+            turn: true,
         }
     }
 
@@ -120,6 +129,7 @@ impl Zeta {
     pub fn on_ack(&mut self, mut ack: Ack, settings: &Settings) -> Control {
         ack.is_app_limited |= self.path.window.on_ack(&ack);
         let ack = &ack;
+        let phase = mem::discriminant(&self.phase);
         self.path.patient_until_ms = settings.patient_until_ms;
         let mut seen = self.path.on_ack(ack);
         self.forgive(ack, &mut seen);
@@ -131,7 +141,13 @@ impl Zeta {
         self.step(ack, settings, &seen);
         let kind = self.phase.kind();
         self.path.rounds.mark(kind, seen.round.is_some());
+        self.turn = seen.round.is_some() || mem::discriminant(&self.phase) != phase;
         self.control(ack, settings)
+    }
+
+    /// Whether the last ACK was a turn: it ended a round or changed the phase. What [`Zeta::info`] tells changes little between turns.
+    pub fn is_turn(&self) -> bool {
+        self.turn
     }
 
     /// A retransmission timeout fired; `in_flight` packets are left after the kernel marked the rest lost.
@@ -288,6 +304,20 @@ impl Zeta {
             if self.path.capacity.get() < before {
                 self.aftermath = None;
             }
+        }
+    }
+
+    /// The same if what it was busy with had been sent slowly or with gaps: that cannot make it look faster, so if it took more
+    /// than the estimate, it can.
+    pub(super) fn busy_slowed(&mut self, round: &Round, ack: &Ack, settings: &Settings) {
+        let measured = self.path.round_rate(round, ack.mss, settings);
+        let known = self.path.capacity.get();
+        let larger = measured > known.saturating_add(known / BUSY_SHARE);
+        // Lost packets count as carried, unless they got lost because there was no room.
+        let surplus = self.path.loss.is_surplus(round.lost, round.total());
+        let enough = round.total() >= BUSY_PACKETS && !surplus && !self.path.rtt.is_noisy();
+        if larger && enough {
+            self.path.capacity.raise(measured);
         }
     }
 

@@ -5,42 +5,106 @@
 use super::{unpack, Key, FLAG_SHORT_RTT};
 use crate::model::units::Family;
 
-/// Which packets are looked at: read for each of them. Most need no more settings than these.
-///
-/// Each is read from its own slot, so a write of one setting is seen at once and as a whole; a
-/// packet that is handled while several are written may see some of the new values.
+/// Which packets are looked at, and what is done with them: asked for each of them, so kept in one word that is made anew when a
+/// setting changes. Most packets need no more settings than these.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Scope {
-    /// Protocols other than TCP are ignored.
-    pub tcp_only: bool,
-    /// IPv4 is handled.
-    pub v4: bool,
-    /// IPv6 is handled.
-    pub v6: bool,
-}
+pub struct Scope(u32);
 
 impl Scope {
+    const TCP_ONLY: u32 = 1 << 0;
+    const V4: u32 = 1 << 1;
+    const V6: u32 = 1 << 2;
+    const ACCELERATES: u32 = 1 << 3;
+    const CAPTURES: u32 = 1 << 4;
+    const INBOUND: u32 = 1 << 5;
+    const COPIES: u32 = 1 << 6;
+    const BOUNDS: u32 = 1 << 7;
+
     /// Reads the slots through `get`.
     pub fn read(get: impl Fn(Key) -> u64) -> Self {
         let on = |key| get(key) != 0;
-        Self {
-            tcp_only: on(Key::TcpOnly),
-            v4: !on(Key::Ipv6Only),
-            v6: !on(Key::Ipv4Only),
-        }
+        let bounds = |key| window_limit(get(key)).is_some();
+        let flag = |is_set, bit| if is_set { bit } else { 0 };
+        Self(
+            flag(on(Key::TcpOnly), Self::TCP_ONLY)
+                | flag(!on(Key::Ipv6Only), Self::V4)
+                | flag(!on(Key::Ipv4Only), Self::V6)
+                | flag(on(Key::TcpAccEnable), Self::ACCELERATES)
+                | flag(on(Key::PcapEnable), Self::CAPTURES)
+                | flag(InboundOrders::read(&get).is_on(), Self::INBOUND)
+                | flag(sends_copies(&get), Self::COPIES)
+                | flag(
+                    bounds(Key::MaxAdvWinWan) || bounds(Key::MaxAdvWinLan),
+                    Self::BOUNDS,
+                ),
+        )
+    }
+
+    /// What [`bits`](Self::bits) gave.
+    pub const fn from_bits(bits: u32) -> Self {
+        Self(bits)
+    }
+
+    /// The word, for storage that many CPUs read without a lock.
+    pub const fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// Protocols other than TCP are ignored.
+    pub const fn is_tcp_only(self) -> bool {
+        self.0 & Self::TCP_ONLY != 0
     }
 
     /// Whether packets of `family` are handled.
-    pub const fn handles(&self, family: Family) -> bool {
-        match family {
-            Family::V4 => self.v4,
-            Family::V6 => self.v6,
-        }
+    pub const fn handles(self, family: Family) -> bool {
+        let bit = match family {
+            Family::V4 => Self::V4,
+            Family::V6 => Self::V6,
+        };
+        self.0 & bit != 0
+    }
+
+    /// TCP is accelerated at all.
+    pub const fn accelerates(self) -> bool {
+        self.0 & Self::ACCELERATES != 0
+    }
+
+    /// Accelerated packets are captured.
+    pub const fn captures(self) -> bool {
+        self.0 & Self::CAPTURES != 0
+    }
+
+    /// There is something to do about what comes in: [`InboundOrders::is_on`].
+    pub const fn is_inbound_on(self) -> bool {
+        self.0 & Self::INBOUND != 0
+    }
+
+    /// Packets of connections that are known are counted, and nothing else.
+    pub const fn only_counts(self) -> bool {
+        self.0 & (Self::CAPTURES | Self::INBOUND) == 0
+    }
+
+    /// [`Hot::copies`].
+    pub const fn copies(self) -> bool {
+        self.0 & Self::COPIES != 0
+    }
+
+    /// There is a [limit](window_limit) of the windows that are offered.
+    pub const fn bounds_windows(self) -> bool {
+        self.0 & Self::BOUNDS != 0
     }
 }
 
+/// The ends of responses are sent twice.
+fn sends_copies(get: impl Fn(Key) -> u64) -> bool {
+    get(Key::TrackRandomLoss) != 0 && get(Key::ConservMode) == 0
+}
+
 /// The settings of the packet path that a few packets need: the first of a flow, those that open a
-/// connection or end a response. Read as [`Scope`] is.
+/// connection or end a response.
+///
+/// Each is read from its own slot, so a write of one setting is seen at once and as a whole; a
+/// packet that is handled while several are written may see some of the new values.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Hot {
     /// TCP is accelerated.
@@ -90,7 +154,7 @@ impl Hot {
             initial_cwnd_lan: small(Key::InitialCwndLan),
             syn_retran_ms: small(Key::SynRetranMs),
             short_rtt_ms,
-            copies: on(Key::TrackRandomLoss) && !on(Key::ConservMode),
+            copies: sends_copies(&get),
             limits: SessionLimits {
                 sessions,
                 accelerated,
@@ -100,7 +164,7 @@ impl Hot {
     }
 }
 
-/// What inbound control is to do. Read as [`Scope`] is.
+/// What inbound control is to do. Read as [`Hot`] is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct InboundOrders {
     /// Flows are steered by the queues that they find (`advAccEnable`).

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 use super::*;
+use crate::model::units::Family;
 use std::collections::HashSet;
 use std::format;
 use std::string::{String, ToString};
@@ -310,17 +311,33 @@ fn the_packet_path_sees_what_was_written() {
     let hot = Hot::read(|key| slots[key.index()]);
     let scope = Scope::read(|key| slots[key.index()]);
     assert!(hot.tcp_acc && !hot.subnet_acc);
-    assert!(scope.tcp_only && scope.v4 && scope.v6);
+    assert!(scope.is_tcp_only() && scope.handles(Family::V4) && scope.handles(Family::V6));
+    assert!(scope.accelerates() && scope.copies());
+    assert!(!scope.captures() && !scope.is_inbound_on() && scope.only_counts());
+    assert_eq!(Scope::from_bits(scope.bits()), scope);
     assert_eq!((hot.initial_cwnd_wan, hot.initial_cwnd_lan), (22, 1024));
     assert!(hot.limits.bypass);
+
+    for (key, value) in [(Key::PcapEnable, 1), (Key::AdvAccEnable, 1)] {
+        let mut slots = slots.clone();
+        slots[key.index()] = value;
+        assert!(!Scope::read(|key| slots[key.index()]).only_counts());
+    }
+    for key in [Key::MaxAdvWinWan, Key::MaxAdvWinLan] {
+        let mut slots = slots.clone();
+        slots[Key::MaxAdvWinWan.index()] = 0;
+        slots[Key::MaxAdvWinLan.index()] = 0;
+        assert!(!Scope::read(|key| slots[key.index()]).bounds_windows());
+        slots[key.index()] = 60;
+        assert!(Scope::read(|key| slots[key.index()]).bounds_windows());
+    }
 
     slots[Key::Ipv6Only.index()] = 1;
     slots[Key::Engine.index()] = pack(5, 3);
     slots[Key::BypassOverFlows.index()] = 0;
     let hot = Hot::read(|key| slots[key.index()]);
     let scope = Scope::read(|key| slots[key.index()]);
-    assert!(!scope.v4 && scope.v6);
-    assert!(!scope.handles(crate::model::units::Family::V4));
+    assert!(!scope.handles(Family::V4) && scope.handles(Family::V6));
     assert_eq!(
         hot.limits,
         SessionLimits {

@@ -106,7 +106,7 @@ impl<A: Algorithm> Control<A> {
         packet.unlocked_sender().map(|sk| self.uses_us(sk))
     }
 
-    /// Runs `f` on the flow of a socket under this algorithm's control.
+    /// Runs `f`, which changes nothing that the summary shows, on the flow of a socket under this algorithm's control.
     /// Context: the socket's lock held, softirq or process.
     pub(crate) fn with<R>(
         &self,
@@ -117,7 +117,7 @@ impl<A: Algorithm> Control<A> {
             return None;
         }
         // SAFETY: The socket is full and locked by its type's invariant, and its ops are ours.
-        unsafe { super::ops::with::<A, R>(socket.as_ptr(), |flow, _| f(flow)) }
+        unsafe { super::ops::with_quietly::<A, R>(socket.as_ptr(), |flow, _| f(flow)) }
     }
 
     /// Takes the socket over. Errors, leaving it as it is: `EINVAL` when it has

@@ -50,8 +50,8 @@ pub(crate) trait Algorithm: Sized + Send + 'static {
     /// A new flow; `context` is `None` when the user chose the algorithm by name.
     fn start(socket: &mut Socket<'_>, context: Option<Self::Context>) -> Self;
 
-    /// After the ACK's bookkeeping: sets window and pacing rate.
-    fn on_ack(&mut self, socket: &mut Socket<'_>, sample: &RateSample<'_>);
+    /// After the ACK's bookkeeping: sets window and pacing rate. Returns whether what is shown of the flow is to be renewed.
+    fn on_ack(&mut self, socket: &mut Socket<'_>, sample: &RateSample<'_>) -> bool;
 
     /// Loss recovery starts: the new slow-start threshold, segments.
     fn ssthresh(&mut self, socket: &mut Socket<'_>) -> u32;
@@ -109,12 +109,42 @@ pub(super) unsafe fn clear_private(sk: *mut c::sock) {
     }
 }
 
+/// Renews what is shown of a flow.
+///
+/// # Safety
+///
+/// As [`with`], and the socket has a record.
+unsafe fn show<A: Algorithm>(sk: *mut c::sock, algorithm: &A) {
+    let summary = algorithm.summary();
+    // SAFETY: Our ops imply that the area holds a `Private<A>`; the lock makes us its only writer.
+    unsafe { ptr::write_volatile(&raw mut (*private::<A>(sk)).summary, summary) };
+}
+
 /// Runs `f` on the flow's algorithm, if the socket has a record.
 ///
 /// # Safety
 ///
 /// `sk` is a full TCP socket locked by this context whose `icsk_ca_ops` are ours.
 pub(super) unsafe fn with<A: Algorithm, R>(
+    sk: *mut c::sock,
+    f: impl FnOnce(&mut A, &mut Socket<'_>) -> R,
+) -> Option<R> {
+    // SAFETY: Promised by the caller; `f` is called with the record.
+    unsafe {
+        with_quietly::<A, R>(sk, |algorithm, socket| {
+            let result = f(algorithm, socket);
+            show(sk, algorithm);
+            result
+        })
+    }
+}
+
+/// The same, and what is shown of the flow stays.
+///
+/// # Safety
+///
+/// As [`with`].
+pub(super) unsafe fn with_quietly<A: Algorithm, R>(
     sk: *mut c::sock,
     f: impl FnOnce(&mut A, &mut Socket<'_>) -> R,
 ) -> Option<R> {
@@ -130,10 +160,7 @@ pub(super) unsafe fn with<A: Algorithm, R>(
     let algorithm = unsafe { &mut (*record).algorithm };
     // SAFETY: Promised by the caller.
     let mut socket = unsafe { Socket::from_raw(sk) };
-    let result = f(algorithm, &mut socket);
-    // SAFETY: As for reading `record`.
-    unsafe { ptr::write_volatile(&raw mut (*private).summary, algorithm.summary()) };
-    Some(result)
+    Some(f(algorithm, &mut socket))
 }
 
 /// # Safety
@@ -164,7 +191,13 @@ pub(super) unsafe extern "C" fn cong_control<A: Algorithm>(
     // SAFETY: Promised by the caller.
     let sample = RateSample::new(unsafe { &*rs });
     // SAFETY: Promised by the caller.
-    let done = unsafe { with::<A, _>(sk, |a, socket| a.on_ack(socket, &sample)) };
+    let done = unsafe {
+        with_quietly::<A, _>(sk, |a, socket| {
+            if a.on_ack(socket, &sample) {
+                show(sk, a);
+            }
+        })
+    };
     let icsk = sk.cast_const().cast::<c::inet_connection_sock>();
     // SAFETY: Our ops, so a socket with an `inet_connection_sock`, locked.
     let begun = || unsafe { c::inet_connection_sock::icsk_ca_initialized_raw(icsk) != 0 };

@@ -86,8 +86,7 @@ impl<'a> Socket<'a> {
 
     /// Congestion window, segments.
     pub(crate) fn cwnd(&self) -> u32 {
-        // SAFETY: `sk` is a live TCP socket by the type invariant.
-        unsafe { c::appex_tcp_snd_cwnd(self.sk) }
+        tp!(self.snd_cwnd)
     }
 
     /// Sets the congestion window in segments; at least one, at most the clamp.
@@ -151,8 +150,11 @@ impl<'a> Socket<'a> {
 
     /// Packets believed to be in the network.
     pub(crate) fn in_flight(&self) -> u32 {
-        // SAFETY: `sk` is a live, locked TCP socket.
-        unsafe { c::appex_tcp_packets_in_flight(self.sk) }
+        // As `tcp_packets_in_flight()`.
+        let left = tp!(self.sacked_out).wrapping_add(tp!(self.lost_out));
+        tp!(self.packets_out)
+            .wrapping_sub(left)
+            .wrapping_add(tp!(self.retrans_out))
     }
 
     /// Payload bytes acknowledged since the start.
@@ -241,8 +243,10 @@ impl<'a> Socket<'a> {
 
     /// The application's own limit, bytes per second; `u64::MAX` without one.
     pub(crate) fn max_pacing_rate(&self) -> u64 {
-        // SAFETY: `sk` is a live TCP socket.
-        unsafe { c::appex_max_pacing_rate(self.sk) }
+        // SAFETY: `sk` is a live TCP socket by the type invariant; a word that applications set at any time.
+        let rate = unsafe { ptr::read_volatile(&raw const (*self.sk).sk_max_pacing_rate) };
+        // CAST: words have 64 bits.
+        rate as u64
     }
 
     /// Lower bound of the retransmission timeout, microseconds.

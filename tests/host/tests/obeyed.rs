@@ -8,10 +8,11 @@ use std::fs;
 use std::path::Path;
 
 /// Settings that the module reads in another way than by their key, and what it does then.
-const INDIRECT: [(&str, &str); 27] = [
-    ("tcpAccEnable", ".tcp_acc"),
+const INDIRECT: [(&str, &str); 28] = [
+    ("tcpAccEnable", ".accelerates()"),
     ("subnetAccEnable", ".subnet_acc"),
-    ("tcpOnly", ".tcp_only"),
+    ("tcpOnly", ".is_tcp_only()"),
+    ("pcapEnable", ".captures()"),
     ("ipv4Only", ".handles("),
     ("ipv6Only", ".handles("),
     ("initialCwndWan", ".initial_cwnd_wan"),

@@ -50,7 +50,7 @@ machine() {
 	ln -s /proc/self/fd "$R/dev/fd"
 	mount -t proc proc "$R/proc"
 	printf '%s\n' "$1" >"$R/etc/os-release"
-	cp -r "$SCRIPTS" "$SCRIPTS"/../{install.sh,dkms.conf,etc,Kbuild,Makefile} "$R/project/"
+	cp -r "$SCRIPTS" "$SCRIPTS"/../{install.sh,dkms.conf,etc,contrib,Kbuild,Makefile} "$R/project/"
 	mkdir "$R/project/src"
 	cp "$SCRIPTS"/../src/*.[rc]* "$R/project/src/"
 }
@@ -306,7 +306,9 @@ test_installs_and_uninstalls() {
 	like "$OUT" '*install.sh: done.*'
 	exists "$R/appex/bin/lotServer.sh"
 	exists "$R/usr/src/appex-0.1.0/src/appex_main.rs"
+	exists "$R/usr/src/appex-0.1.0/scripts/clang/generated/autoconf.h"
 	exists "$R/etc/systemd/system/lotServer.service"
+	exists "$R/usr/local/share/doc/appex/examples/prometheus/lotServer-metrics.timer"
 	like "$(<"$R/run/asked")" '*dkms install appex/0.1.0 -k 7.3.1-arch1-1*systemctl enable lotServer.service*'
 	# What DKMS runs is all there.
 	for script in $(sed -n 's/.*PRE_BUILD="\([^ ]*\).*/\1/p' "$R/usr/src/appex-0.1.0/dkms.conf") \

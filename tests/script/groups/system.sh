@@ -13,6 +13,7 @@
 # breaks: test_ppp_hook_waits_for_a_running_command | lib/system.sh | s/^\tlock 30$/\tlock/
 # breaks: test_reload_keeps_ppp_links | lib/commands.sh | s/if \[\[ ${CONFIG\[accppp\]} == 1 \]\]; then/if false; then/
 # breaks: test_uninstall | lib/uninstall.sh | s/mapfile -t files <"$MANIFEST_FILE"/files=()/
+# breaks: test_uninstall | install-local.sh | s|^\tput 644 "$here/contrib.*|\t:|
 # breaks: test_uninstall_for_several_kernels | lib/uninstall.sh | s/releases+=("$release")/releases=("$release")/
 # breaks: test_install_options | install-local.sh | s/^-\*) die.*//
 # breaks: test_install_options | install-local.sh | s/^-h | --help)/-h)/
@@ -176,6 +177,8 @@ installed() {
 	echo module >"$T/appex.ko"
 	mkdir -p "$T/tree/scripts" "$T/tree/etc"
 	cp -r "$SCRIPTS/." "$T/tree/scripts/"
+	cp -r "$HERE/../../contrib" "$T/tree/"
+	export APPEX_DOC=$T/usr/doc/appex
 	cp "$HERE/../../etc/config" "$T/tree/etc/"
 	# The host's module directories must stay clean.
 	mkdir -p "$T/modules"
@@ -188,6 +191,7 @@ test_uninstall() {
 	installed
 	exists "$APPEX_ROOT/bin/lib/offload.sh"
 	exists /lib/modules/0.0-test/updates/appex.ko
+	diff -r "$T/tree/contrib" "$APPEX_DOC/examples" || fail 'not all examples were installed'
 	sed -i 's/^accif=.*/accif="eth0"/' "$CONF"
 	veth eth0
 	echo 'gso="0"' >>"$CONF"
@@ -199,6 +203,7 @@ test_uninstall() {
 	is "$(feature eth0 tcp-segmentation-offload)" on
 	absent "$APPEX_PROC"
 	absent "$APPEX_ROOT"
+	absent "$T/usr"
 	absent /lib/modules/0.0-test/updates/appex.ko
 }
 

@@ -117,9 +117,32 @@ fn a_window_that_grows_or_is_small_is_left_alone() {
         }
         window.on_ack(&ack(packets, packets - 1, 2_000));
         window.on_round(&round(70), MSS, LOSS_Q16, PATH);
-        assert!(!window.is_pressing(), "{packets}");
         assert_eq!(window.bound(), None, "{packets}");
+        assert!(!window.is_pressing(), "{packets}");
     }
+}
+
+#[test]
+fn the_mean_rate_begins_with_what_the_path_takes() {
+    // The first round after the search still shows its stops: it delivered half of what the path takes.
+    let mut window = Window::default();
+    let (capacity, bdp) = PATH;
+    window.on_ack(&ack(2 * bdp, 10, 1_900));
+    for _ in 0..=STILL_ROUNDS {
+        window.on_round(
+            &Round {
+                kind: Kind::High,
+                ..round(70)
+            },
+            MSS,
+            LOSS_Q16,
+            PATH,
+        );
+    }
+    window.on_ack(&ack(2 * bdp, 2 * bdp - 1, 2_000));
+    window.on_round(&round(bdp / 2), MSS, LOSS_Q16, PATH);
+    let bound = window.bound().unwrap();
+    assert!(bound > capacity * 9 / 10 && bound < capacity, "{bound}");
 }
 
 #[test]
