@@ -30,6 +30,7 @@ mod outgoing;
 mod paths;
 mod proc;
 mod recent;
+mod routes;
 mod rules;
 #[cfg(appex_selftest)]
 mod selftest;

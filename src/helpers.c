@@ -669,6 +669,12 @@ u8 appex_sk_state(const struct sock *sk)
 	return READ_ONCE(sk->sk_state);
 }
 
+/* Bytes that may be queued unsent, as the namespace says. Any context. */
+u32 appex_sk_default_notsent_lowat(const struct sock *sk)
+{
+	return READ_ONCE(sock_net(sk)->ipv4.sysctl_tcp_notsent_lowat);
+}
+
 /* Bytes per second; all ones for a socket that is not paced. */
 u64 appex_pacing_rate(const struct sock *sk)
 {

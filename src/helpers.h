@@ -75,6 +75,7 @@ struct sock *appex_tcp_find(bool v6, const u8 *local, u16 local_port, const u8 *
 bool appex_sk_is_full(const struct sock *sk);
 u32 appex_sk_cgroup(struct sock *sk, char *path, u32 size);
 u8 appex_sk_state(const struct sock *sk);
+u32 appex_sk_default_notsent_lowat(const struct sock *sk);
 u64 appex_pacing_rate(const struct sock *sk);
 void appex_lock_sock(struct sock *sk);
 bool appex_sock_trylock_bh(struct sock *sk);

@@ -87,6 +87,18 @@ bool appex_pkt_set_ce(struct sk_buff *skb)
 	return INET_ECN_set_ce(skb);
 }
 
+/* What lies in one piece from the network header on, len bytes. */
+const u8 *appex_pkt_headers(const struct sk_buff *skb, u32 *len)
+{
+	int at = skb_network_offset(skb);
+	u32 linear = skb_headlen(skb);
+
+	if (at < 0 || (u32)at > linear)
+		at = linear;
+	*len = linear - at;
+	return skb->data + at;
+}
+
 /*
  * Takes a GSO packet and returns its segments, chained, as a device without
  * segmentation offload would get them; NULL if that failed, with the packet as it was.

@@ -159,12 +159,19 @@ pub(crate) fn arrived(place: &Place<'_>, raw: &skb::Packet<'_>) {
         echo: segment.times.map(|(_, echo)| echo),
         all: meter.map_or(0, |meter| meter.all()),
     };
-    let rtt_us = controlled.with(|inbound| {
+    let report = controlled.with(|inbound| {
         let is_over = inbound.arrived(&arrival);
-        is_over.then(|| inbound.rtt_us())
+        is_over.then(|| inbound.report(arrival.now_us))
     });
-    if let (Some(rtt_us), Some(meter)) = (rtt_us, meter) {
-        meter.round_trip(rtt_us);
+    let Some(report) = report else {
+        return;
+    };
+    if let Some(meter) = meter {
+        meter.round_trip(report.rtt_us);
+    }
+    if place.engine.inbound().steers {
+        let known = place.state.routes.note(packet.source, &report);
+        controlled.with(|inbound| inbound.learn(&known));
     }
 }
 

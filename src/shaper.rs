@@ -36,6 +36,8 @@ const CROWDED_NS: u64 = AHEAD_NS / 2;
 /// Packets that one call drops at most from a queue that stands, so that its time is bounded.
 const DROPS: u32 = 64;
 
+mod acks;
+
 type Queue = Scheduler<KVVec<u32>, KVVec<Flow>, KVVec<Host>>;
 
 /// One queue of an interface.
@@ -130,10 +132,13 @@ impl Shaper {
     fn admit(
         &mut self,
         qdisc: &mut Arriving<'_>,
-        mut packet: Packet,
+        packet: Packet,
         (flow, host): (u16, u16),
         now: u64,
     ) -> bool {
+        let Err(mut packet) = self.thin(packet, (flow, host), now) else {
+            return true;
+        };
         if self.queue.packets() >= self.plan.limits.packets(self.memory) {
             self.count(Event::QueueDrops);
             let victim = self.queue.fattest(flow);

@@ -26,6 +26,7 @@ use crate::near::Near;
 use crate::paths::Paths;
 use crate::proc::{Changing, Settings};
 use crate::recent::Recent;
+use crate::routes::Routes;
 use crate::rules::{Found, Rules};
 use crate::sys::flow_table::Table;
 use crate::sys::percpu::{self, Counters};
@@ -59,6 +60,8 @@ pub(crate) struct State {
     pub(crate) near: Near,
     /// What interfaces receive that keep to a limit.
     pub(crate) meters: Meters,
+    /// The least round trips to peers of inbound flows.
+    pub(crate) routes: Routes,
     /// Rounds of the reaper that are to look at all adopted sockets.
     pub(crate) reviews: Atomic<u32>,
     /// One if a subnet was found near since connections were last looked at for that.
@@ -183,6 +186,7 @@ impl State {
                 recent: Recent::new()?,
                 near: Near::new()?,
                 meters: Meters::new()?,
+                routes: Routes::new()?,
                 reviews: Atomic::new(0),
                 near_news: Atomic::new(0),
                 near_quiet: Atomic::new(0),

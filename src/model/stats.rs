@@ -66,6 +66,7 @@ counters! {
     QueueDrops: "packets dropped by the shaper because its queue was full or stood too long";
     QueueMarks: "packets marked by the shaper (ECN) because their queue stood too long";
     LoweredWindows: "packets whose window was written smaller to slow an inbound transfer down";
+    ThinnedAcks: "acknowledgements that waited in the shaper and were replaced by later ones (advinacc)";
     UnclassifiedPackets: "packets whose headers were not understood and that passed untouched";
     RejectedWrites: "values written to /proc/net/appex that were refused";
 }

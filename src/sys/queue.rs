@@ -63,6 +63,16 @@ impl Packet {
         unsafe { c::appex_pkt_host_hash(self.raw(), seed) }
     }
 
+    /// Its headers from that of the network on, as far as they lie in one piece.
+    pub(crate) fn headers(&self) -> &[u8] {
+        let mut len = 0;
+        // SAFETY: Valid by the type invariant.
+        let data = unsafe { c::appex_pkt_headers(self.raw(), &raw mut len) };
+        // SAFETY: So many bytes are there, as long as the packet is; who writes to them has to have it mutably, or
+        // to copy them first (other users of the same bytes).
+        unsafe { core::slice::from_raw_parts(data, len as usize) }
+    }
+
     /// Whether it is to be cut into segments later on.
     pub(crate) fn is_gso(&self) -> bool {
         // SAFETY: Valid by the type invariant.
@@ -100,9 +110,10 @@ impl Drop for Packet {
 /// # Invariants
 ///
 /// `head` is null, or the first of a chain of packets that this value owns, linked by `skb->next`; then
-/// `tail` is the last, whose link is null.
+/// `tail` is the last, whose link is null. With two and more, `before` is the last but one.
 pub(crate) struct Fifo {
     head: *mut c::sk_buff,
+    before: *mut c::sk_buff,
     tail: *mut c::sk_buff,
 }
 
@@ -115,6 +126,7 @@ impl Fifo {
         // INVARIANT: Empty.
         Fifo {
             head: ptr::null_mut(),
+            before: ptr::null_mut(),
             tail: ptr::null_mut(),
         }
     }
@@ -132,7 +144,37 @@ impl Fifo {
             }
         }
         // INVARIANT: The new packet is the last, and linked by the one before.
+        self.before = self.tail;
         self.tail = skb;
+    }
+
+    /// Puts a packet in the place of the last one if `replaces` says so of both; gives back which is out.
+    pub(crate) fn replace_last(
+        &mut self,
+        packet: Packet,
+        replaces: impl FnOnce(&Packet, &Packet) -> bool,
+    ) -> Result<Packet, Packet> {
+        if self.head == self.tail {
+            return Err(packet);
+        }
+        // SAFETY: There are two and more, so that the tail is ours by the type invariant, as that of `Packet` wants it but for
+        // the link, which is null. Not dropped.
+        let last = ManuallyDrop::new(match unsafe { Packet::from_raw(self.tail) } {
+            Some(last) => last,
+            None => return Err(packet),
+        });
+        if !replaces(&packet, &last) {
+            return Err(packet);
+        }
+        let skb = packet.into_raw();
+        // SAFETY: The packet was ours until now; the last but one is by the type invariant.
+        unsafe {
+            c::appex_pkt_set_next(skb, ptr::null_mut());
+            c::appex_pkt_set_next(self.before, skb);
+        }
+        // INVARIANT: The new packet is the last, and linked by the one before; the old one is in no list any more.
+        self.tail = skb;
+        Ok(ManuallyDrop::into_inner(last))
     }
 
     /// Takes the first packet.

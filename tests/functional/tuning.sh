@@ -104,7 +104,8 @@ anew
 put cmd "dbcRttThreshMS: 150"
 patient=$(queue)
 check "without dbcRttThreshMS queues are short" test "$usual" -lt 60000
-check "with it they may be as long as it says" test "$patient" -gt $((usual + 10000))
+# By how much depends on where in its swing the queue is met: 9 to 17 ms were seen.
+check "with it they may be as long as it says" test "$patient" -gt $((usual + 6000))
 check "and no longer" test "$patient" -lt 200000
 put cmd "dbcRttThreshMS:"
 anew
@@ -140,6 +141,18 @@ check "with shrinkPacket there is little on a live connection" until_true 20 few
 put cmd "shrinkPacket: 0"
 much() { [ "$(unsent)" -ge 1000000 ]; }
 check "without it again as much as before" until_true 20 much
+sysctl -qw net.ipv4.tcp_notsent_lowat=16384
+put cmd "shrinkPacket: 1"
+fewer() { # at all of 20 looks: a higher limit is met from below, too
+	local _
+	for _ in $(seq 20); do
+		[ "$(unsent)" -le 100000 ] || return 1
+		sleep 0.1
+	done
+}
+check "a lower limit of the machine's stays" until_true 20 fewer
+put cmd "shrinkPacket: 0"
+sysctl -qw net.ipv4.tcp_notsent_lowat=4294967295
 put cmd "shrinkPacket: 1"
 until_true 20 few
 put tcpAccEnable 0

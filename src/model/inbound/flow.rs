@@ -4,7 +4,8 @@
 
 use super::edge::{later, Edge};
 use super::round_trip::Probes;
-use super::steer::{Mode, Round, Steer};
+use super::route::{Known, Report};
+use super::steer::{Mode, Round, Sample, Steer};
 
 /// Payload of a packet before one was seen, bytes: Ethernet with timestamps.
 const USUAL_MSS: u32 = 1_448;
@@ -94,6 +95,20 @@ impl Inbound {
         self.received
     }
 
+    /// What others with the same peer are to know after a round trip that ended at `now_us`.
+    pub fn report(&mut self, now_us: u64) -> Report {
+        Report {
+            now_us,
+            rtt_us: self.rtt_us.max(1),
+            steered: self.steer.counts(now_us),
+        }
+    }
+
+    /// Takes what they know.
+    pub fn learn(&mut self, known: &Known) {
+        self.steer.learn(known);
+    }
+
     fn mss(&self) -> u32 {
         match self.mss {
             0 => USUAL_MSS,
@@ -126,7 +141,13 @@ impl Inbound {
             return false;
         };
         let mss = self.mss();
-        self.steer.sample(rtt, arrival.now_us, self.received, mss);
+        self.steer.sample(&Sample {
+            now_us: arrival.now_us,
+            rtt_us: rtt,
+            bytes: self.received,
+            all: arrival.all,
+            mss,
+        });
         if self.least_us == 0 || rtt < self.least_us {
             self.least_us = rtt;
         }

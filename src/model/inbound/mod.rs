@@ -9,6 +9,7 @@
 //! - [`segment`]: what is read of TCP headers,
 //! - [`edge`]: the right edge that was offered, which is never pulled back,
 //! - [`round_trip`]: round trips as the receiver sees them,
+//! - [`route`]: the least round trip to a peer, that its flows know together,
 //! - [`steer`]: the window of one flow by the queue that it finds,
 //! - [`fair`]: the rate of each flow of an interface that keeps to a limit,
 //! - [`flow`]: all of them for one flow.
@@ -17,6 +18,7 @@ pub mod edge;
 pub mod fair;
 pub mod flow;
 pub mod round_trip;
+pub mod route;
 pub mod segment;
 pub mod steer;
 

@@ -10,22 +10,19 @@
 //! If the queue stays in spite of a smaller window, it is somebody else's, and who gives way gets nothing: the flow is left
 //! alone for a while, as it would be without this.
 
-use crate::model::control::isqrt;
-use rates::{Rates, JUDGED_ROUNDS};
+use rates::{Rates, JUDGED_ROUNDS, RECENT_ROUNDS};
 
 mod rates;
+mod shared;
 mod trials;
-
-/// Samples in a row above the threshold that make a queue: with eight probes in flight half of a round trip.
-const SAMPLES: u8 = 4;
+mod watch;
 
 /// Rounds with a queue in spite of a smaller window that make it somebody else's: more than a flow of ours that begins
 /// takes to fill the path and to be steered too.
 const FOREIGN_ROUNDS: u8 = 24;
 
-/// What part of its rate a flow may lose by being steered: more than means of [`JUDGED_ROUNDS`] differ by themselves on a path
-/// with steady round trips.
-const COST_SHIFT: u32 = 4;
+/// Rounds with less in spite of an empty queue and a window that grows: it has doubled by then.
+const SHORT_ROUNDS: u8 = 5;
 
 /// Times the noise, the most that round trips differ by without a queue.
 const SLACK_NOISE: u32 = 3;
@@ -75,7 +72,22 @@ pub enum Mode {
     Yielding(u16),
 }
 
-/// What a round trip has shown.
+/// A round trip.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Sample {
+    /// Its end, microseconds.
+    pub now_us: u64,
+    /// How long it took, microseconds; not zero.
+    pub rtt_us: u32,
+    /// Payload since the start, bytes.
+    pub bytes: u64,
+    /// What came by the same interface since some time, bytes.
+    pub all: u64,
+    /// Payload of a packet, bytes.
+    pub mss: u32,
+}
+
+/// What a round trip's time has shown.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Round {
     /// Its end, microseconds.
@@ -98,9 +110,16 @@ pub struct Steer {
     queue_limit: u32,
     /// Least round trip so far, microseconds; 0 before the first sample.
     base_us: u32,
+    /// Flows with the same peer that are steered, an equal part of what they receive, bytes per second, and the census that
+    /// the flow was counted in.
+    others: u32,
+    share: u64,
+    census: u16,
     /// Mean difference of successive samples, microseconds.
     noise_us: u32,
+    samples: u8,
     last_us: u32,
+    last_but_one_us: u32,
     /// Window while steered, bytes, and the smaller one of a round that looks for the empty path.
     window: u32,
     look: Option<u32>,
@@ -116,7 +135,9 @@ pub struct Steer {
     above: u8,
     above_since: u32,
     above_bytes: u64,
+    above_all: u64,
     foreign: u8,
+    losing: u8,
     roomy: u8,
     failures: u8,
     /// Rounds until the first look.
@@ -128,6 +149,7 @@ pub struct Steer {
     /// that it was raised for.
     free: Rates,
     steered: Rates,
+    recent: Rates,
     tried: Rates,
     /// Rounds in a row that were noisy.
     noisy: u8,
@@ -169,16 +191,6 @@ impl Steer {
         self.queue_limit = packets;
     }
 
-    /// Bytes that a flow with `window` is to have in the queue: the root of the packets in its window.
-    fn own_queue(&self, window: u32, mss: u32) -> u32 {
-        let mss = mss.max(1);
-        let packets = window.checked_div(mss).unwrap_or(0);
-        // Without one it could not be seen whether the path has got more room.
-        let limit = self.queue_limit.max(1);
-        let root = u32::try_from(isqrt(u64::from(packets))).unwrap_or(u32::MAX);
-        root.max(2).min(limit).saturating_mul(mss)
-    }
-
     fn open(&mut self) {
         self.mode = Mode::Open;
         self.above = 0;
@@ -186,82 +198,10 @@ impl Steer {
         self.free.rounds = 0;
     }
 
-    /// Round trips above the base that count as a queue, microseconds.
-    fn threshold_us(&self) -> u32 {
-        (self.base_us / 8)
-            .saturating_add(self.noise_us.saturating_mul(4))
-            .saturating_add(RESOLUTION_US)
-    }
-
-    /// A round trip of `rtt_us` was seen when `received` bytes had come since the start, in packets of `mss`.
-    pub fn sample(&mut self, rtt_us: u32, now_us: u64, received: u64, mss: u32) {
-        // CAST: wraps.
-        let now = now_us as u32;
-        if self.last_us == 0 {
-            // A path is taken for noisy before it has shown that it is not.
-            self.noise_us = rtt_us / 16;
-        } else {
-            let apart = rtt_us.abs_diff(self.last_us);
-            self.noise_us = self
-                .noise_us
-                .saturating_sub(self.noise_us / 16)
-                .saturating_add(apart / 16);
-        }
-        self.last_us = rtt_us;
-        if self.base_us == 0 || rtt_us < self.base_us {
-            self.base_us = rtt_us.max(1);
-        }
-        if let Mode::Yielding(until) = self.mode {
-            if period(now_us, RETRY_SHIFT).wrapping_sub(until) >> 15 == 0 {
-                self.open();
-            }
-        }
-        let now_period = period(now_us, LOOK_SHIFT);
-        let is_free = self.look.is_none() && self.raised == 0 && self.settling == 0;
-        if self.mode == Mode::Steered && is_free && now_period != self.looked {
-            self.begin_trial(now_period, mss);
-        }
-        if self.mode != Mode::Open {
-            return;
-        }
-        if rtt_us <= self.base_us.saturating_add(self.threshold_us()) {
-            self.above = 0;
-            return;
-        }
-        if self.above == 0 {
-            self.above_since = now;
-            self.above_bytes = received;
-        }
-        self.above = self.above.saturating_add(1);
-        let took = now.wrapping_sub(self.above_since);
-        if self.above > SAMPLES && took >= self.base_us / 2 {
-            // There was a queue all the time, so this is what the path lets through.
-            let bytes = received.saturating_sub(self.above_bytes);
-            let holds = part(bytes, self.base_us, took);
-            self.window = holds
-                .saturating_add(self.own_queue(holds, mss))
-                .max(least(mss));
-            self.mode = Mode::Steered;
-            self.look = None;
-            self.foreign = 0;
-            self.roomy = 0;
-            self.steered.rounds = 0;
-            self.is_seen = false;
-            self.noisy = 0;
-            self.raised = 0;
-            self.is_untried = true;
-            self.slack_us = 0;
-            // What is above the threshold is not known to be a queue before the first look, which is soon therefore.
-            self.looked = period(now_us, LOOK_SHIFT);
-            self.settling = SETTLING_ROUNDS;
-            self.before_us = u32::MAX;
-        }
-    }
-
     /// A round trip is over. Packets have `mss` bytes.
     pub fn round(&mut self, round: &Round, mss: u32) {
         if self.mode != Mode::Steered || self.base_us == 0 {
-            self.free.note(round);
+            self.free.note(round, JUDGED_ROUNDS);
             return;
         }
         self.noisy = match self.noise_us > self.base_us / NOISY {
@@ -282,10 +222,13 @@ impl Steer {
                 // The round that follows a look shows the queue that the look left.
                 self.look = None;
                 self.is_seen = true;
+                self.recent.rounds = 0;
             }
             return;
         }
-        if core::mem::take(&mut self.is_seen) {
+        // What comes in it was sent with the smaller window.
+        let is_after_look = core::mem::take(&mut self.is_seen);
+        if is_after_look {
             // More than noise makes is somebody else's queue, not to be taken for an empty path.
             let most = self.noise_us.saturating_mul(SLACK_NOISE);
             self.slack_us = round.rtt_us.saturating_sub(self.base_us).min(most);
@@ -309,18 +252,35 @@ impl Steer {
         let holds = part(u64::from(flight), self.base_us, rtt);
         let own = self.own_queue(self.window, mss);
         let wanted = holds.saturating_add(own);
-        if is_used {
-            self.steered.note(round);
-            let lost = self.steered.lost_from(&self.free);
-            if self.steered.rounds >= JUDGED_ROUNDS && lost > self.free.own >> COST_SHIFT {
-                self.give_up(round.now_us);
-                return;
+        let own_us = part(u64::from(own), self.base_us, holds.max(1));
+        let mut is_short = false;
+        if is_used && !is_after_look {
+            self.steered.note(round, JUDGED_ROUNDS);
+            self.recent.note(round, RECENT_ROUNDS);
+            if self.recent.rounds >= RECENT_ROUNDS {
+                let loses = self.recent.lost_from(&self.free) > self.tolerance();
+                self.losing = match loses {
+                    true => self.losing.saturating_add(1),
+                    false => 0,
+                };
+                // Where no queue is left the window was too small, which can be mended.
+                is_short = loses && queue <= own_us / 2;
+                let most = match (self.is_alone(), is_short) {
+                    (true, false) => 0,
+                    (true, true) => SHORT_ROUNDS,
+                    (false, _) => FOREIGN_ROUNDS,
+                };
+                if self.losing > most {
+                    self.give_up(round.now_us);
+                    return;
+                }
+                self.free.cede_to(&self.recent);
             }
         }
         let is_foreign =
             queue > (self.base_us.saturating_mul(3) / 8).saturating_add(FOREIGN_LEAST_US);
         self.foreign = match is_foreign {
-            true if drains => 0,
+            true if drains || self.shared_window() != 0 => 0,
             true => self.foreign.saturating_add(1),
             false => 0,
         };
@@ -328,12 +288,11 @@ impl Steer {
             self.give_up(round.now_us);
             return;
         }
-        let own_us = part(u64::from(own), self.base_us, holds.max(1));
         self.roomy = match is_used && queue <= own_us / 4 {
             true => self.roomy.saturating_add(1),
             false => 0,
         };
-        let wanted = match self.roomy > ROOMY_ROUNDS {
+        let wanted = match self.roomy > ROOMY_ROUNDS || is_short {
             true => wanted.max(self.window.saturating_add(self.window / 4)),
             false => wanted,
         };
@@ -342,7 +301,7 @@ impl Steer {
             self.window = (wanted / 2)
                 .saturating_add(self.window / 2)
                 .min(u32::MAX >> 2)
-                .max(least(mss));
+                .max(self.floor(mss));
         }
         self.flight = flight;
         self.is_used = is_used;
@@ -375,7 +334,7 @@ impl Steer {
 /// Number of the period of 2^`shift` microseconds, wrapping.
 const fn period(now_us: u64, shift: u32) -> u16 {
     // CAST: wraps.
-    (now_us >> shift) as u16
+    now_us.wrapping_shr(shift) as u16
 }
 
 /// `bytes` times `numerator` over `denominator`.
@@ -390,3 +349,6 @@ fn part(bytes: u64, numerator: u32, denominator: u32) -> u32 {
 fn least(mss: u32) -> u32 {
     mss.saturating_mul(LEAST_PACKETS)
 }
+
+#[cfg(test)]
+mod tests;

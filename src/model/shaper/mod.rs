@@ -8,10 +8,12 @@
 //!   the queues of an interface.
 //! * [`Scheduler`] orders the flows of one queue: sparse flows first, then hosts and flows in
 //!   turns of equal bytes (deficit round robin).
+//! * [`acks`] tells acknowledgements that later ones make superfluous.
 //! * [`Codel`] keeps a flow's own queue short, by RFC 8289.
 //!
 //! Packets themselves, the clock's memory and the timers are the caller's.
 
+pub mod acks;
 mod codel;
 mod flow;
 mod list;

@@ -43,6 +43,8 @@ pub struct Orders {
     pub tolerance: u64,
     /// Hosts take turns, too.
     pub host_fair: bool,
+    /// Acknowledgements that wait may be replaced by later ones.
+    pub thins_acks: bool,
     /// Packets that may wait.
     pub limits: Limits,
 }
@@ -60,6 +62,7 @@ impl Orders {
             burst_min: get(Key::SmBurstMin),
             tolerance: get(Key::SmBurstTolerance),
             host_fair: get(Key::HostFairEnable) != 0,
+            thins_acks: get(Key::AdvAccEnable) != 0,
             limits: Limits { full, idle },
         }
     }
@@ -110,6 +113,8 @@ pub struct Plan {
     pub aqm: Aqm,
     /// Hosts take turns, too.
     pub host_fair: bool,
+    /// Acknowledgements that wait may be replaced by later ones.
+    pub thins_acks: bool,
     /// Packets that may wait.
     pub limits: Limits,
 }
@@ -163,6 +168,7 @@ impl Plan {
                 spare_bytes: low32(mtu),
             },
             host_fair: orders.host_fair,
+            thins_acks: orders.thins_acks,
             limits: orders.limits,
         }
     }

@@ -270,10 +270,10 @@ def step_commands(path: Path, seed: int) -> list[str]:
 def variant_commands(v: Variant) -> list[str]:
     q = shlex.quote
     out = []
-    if v.qdisc:
-        out.append(f"tc qdisc add dev eth0 root {v.qdisc}")
     if v.module:
         out.append(f"insmod {q(v.module)} {' '.join(q(p) for p in v.params)} || exit 41")
+    if v.qdisc:     # perhaps the module's
+        out.append(f"tc qdisc add dev eth0 root {v.qdisc} || exit 45")
     if v.cc:
         out.append(f"echo {q(v.cc)} >/proc/sys/net/ipv4/tcp_congestion_control || exit 42")
     for item in v.sysctl:

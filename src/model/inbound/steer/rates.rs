@@ -7,6 +7,9 @@ use super::Round;
 /// Rounds that a rate is a mean of.
 pub(super) const JUDGED_ROUNDS: u8 = 12;
 
+/// Rounds after which it shows that a rate has got less: a burst of a few packets, which ends in one or the other, must not.
+pub(super) const RECENT_ROUNDS: u8 = 4;
+
 /// Mean rates of rounds, bytes per second.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) struct Rates {
@@ -19,10 +22,20 @@ pub(super) struct Rates {
 }
 
 impl Rates {
-    /// Takes a round into the mean of the last [`JUDGED_ROUNDS`].
-    pub(super) fn note(&mut self, round: &Round) {
+    /// Those of a time that counts as much as [`JUDGED_ROUNDS`].
+    pub(super) fn of(round: &Round) -> Self {
+        let took = u64::from(round.took_us);
+        Rates {
+            own: per_second(round.bytes, took),
+            all: per_second(round.all, took),
+            rounds: JUDGED_ROUNDS,
+        }
+    }
+
+    /// Takes a round into the mean of the last `over`.
+    pub(super) fn note(&mut self, round: &Round, over: u8) {
         self.rounds = self.rounds.saturating_add(1);
-        let of = u64::from(self.rounds.clamp(1, JUDGED_ROUNDS));
+        let of = u64::from(self.rounds.clamp(1, over.max(1)));
         let took = u64::from(round.took_us);
         let mix = |mean: u64, bytes: u64| {
             let rate = per_second(bytes, took);
@@ -40,6 +53,16 @@ impl Rates {
     /// What others of the interface have.
     pub(super) fn others(&self) -> u64 {
         self.all.saturating_sub(self.own)
+    }
+
+    /// What others have got of the flow's, as `now` shows, is theirs from now on; or the flow's again, if it has got it back.
+    pub(super) fn cede_to(&mut self, now: &Rates) {
+        let ceded = now.others().saturating_sub(self.others());
+        let back = self.others().saturating_sub(now.others());
+        self.own = self
+            .own
+            .saturating_sub(ceded.min(self.own.saturating_sub(now.own)))
+            .saturating_add(back.min(now.own.saturating_sub(self.own)));
     }
 
     /// What the flow has less than with `better`, bytes per second, and others of the interface have not got.

@@ -42,13 +42,17 @@ impl Steer {
         }
     }
 
+    /// Whether hardly anything else comes by its interface.
+    pub(super) fn is_alone(&self) -> bool {
+        self.steered.others() < self.steered.own / 4
+    }
+
     pub(super) fn begin_look(&mut self, mss: u32) {
         // As if all of the round trip were a queue of ours: it is to be seen what of it is not.
         let empty = part(u64::from(self.flight), self.base_us, self.before_us);
         let shallow = empty.saturating_sub(empty / 16);
         // Who began when others had made a queue takes it for part of the path, and only all together can empty it.
-        let is_alone = self.steered.others() < self.steered.own / 4;
-        let is_deep = !is_alone || self.looked % RAISE_PERIODS == DEEP_PERIOD;
+        let is_deep = !self.is_alone() || self.looked % RAISE_PERIODS == DEEP_PERIOD;
         let look = match is_deep {
             false => shallow,
             true => shallow.min(self.flight / 2),
@@ -63,7 +67,7 @@ impl Steer {
         if self.raised >= RAISED_ROUNDS.saturating_sub(RAISED_BEFORE) {
             return;
         }
-        self.tried.note(round);
+        self.tried.note(round, JUDGED_ROUNDS);
         let lost = self.steered.lost_from(&self.tried);
         if self.raised == 0 && lost > self.steered.own >> GAIN_SHIFT {
             self.give_up(round.now_us);

@@ -4,6 +4,7 @@
 //! then add a packet a round trip for good.
 
 use super::super::*;
+use crate::model::units::Addr;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::vec;
@@ -32,8 +33,10 @@ pub(super) struct Path {
     pub(super) flows: usize,
     /// Packets of its own that each flow may have in the queue.
     pub(super) queue: Option<u32>,
-    /// Seconds between the starts of flows.
+    /// Time between the starts of flows.
     pub(super) stagger_us: u64,
+    /// They come from one peer.
+    pub(super) is_one_peer: bool,
 }
 
 #[derive(Clone, Default)]
@@ -72,6 +75,8 @@ pub(super) fn run(path: &Path, seconds: u64) -> Outcome {
     let mut ends = vec![End::default(); path.flows];
     let mut events = BinaryHeap::new();
     let (mut busy_until, mut all) = (0, 0);
+    let mut route = route::Route::default();
+    let place = route::Place::of(Addr::v4([192, 0, 2, 1]), 1);
     let holds = path.bytes_per_s * path.rtt_us / 1_000_000;
     let room = (ROOM * holds).min(u64::from(u16::MAX) << SHIFT);
     let (end_us, half_us) = (seconds * 1_000_000, seconds * 500_000);
@@ -96,7 +101,7 @@ pub(super) fn run(path: &Path, seconds: u64) -> Outcome {
             Event::Data(seq, stamp) => {
                 all += FRAME;
                 end.received += if now > half_us { u64::from(MSS) } else { 0 };
-                end.inbound.arrived(&Arrival {
+                let is_over = end.inbound.arrived(&Arrival {
                     now_us: now,
                     end: seq,
                     payload: MSS,
@@ -104,6 +109,10 @@ pub(super) fn run(path: &Path, seconds: u64) -> Outcome {
                     echo: Some(stamp),
                     all,
                 });
+                if is_over && path.is_one_peer {
+                    let known = route.note(&place, &end.inbound.report(now));
+                    end.inbound.learn(&known);
+                }
                 end.delayed = !end.delayed;
                 if !end.delayed {
                     let stamp = u32::try_from(now / 1_000).unwrap();
@@ -172,6 +181,7 @@ const PLAIN: Path = Path {
     flows: 1,
     queue: Some(2_048),
     stagger_us: 0,
+    is_one_peer: true,
 };
 
 fn percent_of_link(outcome: &Outcome, path: &Path) -> u64 {
@@ -215,14 +225,25 @@ fn a_sender_that_never_stops_by_itself_makes_no_queue() {
 
 #[test]
 fn several_flows_come_to_fair_rates() {
-    for (flows, stagger_us) in [(2, 0), (4, 500_000), (8, 1_000_000)] {
+    for (flows, stagger_us, is_one_peer, least) in [
+        (2, 0, false, 0.8),
+        (2, 0, true, 0.95),
+        (4, 500_000, true, 0.95),
+        (8, 1_000_000, true, 0.9),
+    ] {
         let path = Path {
             flows,
             stagger_us,
+            is_one_peer,
             ..PLAIN
         };
         let outcome = run(&path, 60);
-        assert!(outcome.jain() > 0.8, "{flows} flows: {:?}", outcome.rates);
+        assert!(outcome.jain() > least, "{flows} flows: {:?}", outcome.rates);
+        assert!(
+            outcome.rtt_p95_us < 52_000,
+            "{flows} flows: {}",
+            outcome.rtt_p95_us
+        );
         assert!(
             percent_of_link(&outcome, &path) >= 95,
             "{flows} flows: {:?}",
