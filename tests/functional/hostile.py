@@ -11,20 +11,13 @@ import socket
 import struct
 import sys
 
+from receiver import ones_sum
+
 V4 = [socket.inet_aton(a) for a in ("10.9.0.2", "10.9.0.1", "10.8.0.2", "198.51.100.7", "224.0.0.1", "255.255.255.255")]
 V6 = [socket.inet_pton(socket.AF_INET6, a) for a in ("fd00:9::2", "fd00:9::1", "2001:db8::7", "ff02::1", "::ffff:10.9.0.1")]
 PORTS = [5001, 5002, 22, 0, 65535]
 VNET = struct.Struct("<BBHHHH")  # flags, gso_type, hdr_len, gso_size, csum_start, csum_offset
 PACKET_VNET_HDR = 15
-
-
-def ones_sum(data: bytes) -> int:
-    if len(data) % 2:
-        data += b"\0"
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
 
 
 def tcp(r: random.Random) -> bytes:

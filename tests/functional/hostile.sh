@@ -21,10 +21,6 @@ mac_wan=$(cat /sys/class/net/wan0/address) mac_lan=$(cat /sys/class/net/lan0/add
 # flood NAMESPACE DEVICE MAC SEED: prints what was taken
 flood() { ip netns exec "$1" python3 "$HERE/hostile.py" "$2" "$3" "$COUNT" "$4"; }
 whole_download() { [ "$(client python3 "$HERE/traffic.py" fetch 10.9.0.1 5001 "$BYTES" | cut -d' ' -f1)" = "$BYTES" ]; }
-# ended NAME PID
-ended() {
-	if wait "$2"; then ok "$1"; else not_ok "$1" "status $?"; fi
-}
 
 before=$(stat_of WanInBytes)
 for seed in 1 2; do

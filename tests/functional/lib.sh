@@ -56,6 +56,11 @@ at_least() {
 	if [ "${3:-0}" -ge "$2" ] 2>/dev/null; then ok "$1"; else not_ok "$1" "want at least $2, got ${3:-nothing}"; fi
 }
 
+# ended NAME PID: a background command of this shell, which check would not know, must have succeeded.
+ended() {
+	if wait "$2"; then ok "$1"; else not_ok "$1" "status $?"; fi
+}
+
 finish() {
 	printf '1..%d\n' "$TESTS"
 	[ "$FAILED" -eq 0 ]
