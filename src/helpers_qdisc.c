@@ -87,13 +87,14 @@ bool appex_pkt_set_ce(struct sk_buff *skb)
 	return INET_ECN_set_ce(skb);
 }
 
-/* What lies in one piece from the network header on, len bytes. */
+/* What lies in one piece from the network header on, len bytes; none if it is not IP. */
 const u8 *appex_pkt_headers(const struct sk_buff *skb, u32 *len)
 {
 	int at = skb_network_offset(skb);
 	u32 linear = skb_headlen(skb);
 
-	if (at < 0 || (u32)at > linear)
+	if (at < 0 || (u32)at > linear ||
+	    (skb->protocol != htons(ETH_P_IP) && skb->protocol != htons(ETH_P_IPV6)))
 		at = linear;
 	*len = linear - at;
 	return skb->data + at;
@@ -119,6 +120,12 @@ struct sk_buff *appex_pkt_segment(struct sk_buff *skb)
 	}
 	consume_skb(skb);
 	return segs;
+}
+
+/* As it is no longer needed: nothing was dropped. Any context but hard interrupts. */
+void appex_pkt_consume(struct sk_buff *skb)
+{
+	consume_skb(skb);
 }
 
 /* Any context but hard interrupts. */

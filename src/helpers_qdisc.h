@@ -22,6 +22,7 @@ bool appex_pkt_set_ce(struct sk_buff *skb);
 const u8 *appex_pkt_headers(const struct sk_buff *skb, u32 *len);
 struct sk_buff *appex_pkt_segment(struct sk_buff *skb);
 void appex_pkt_free(struct sk_buff *skb);
+void appex_pkt_consume(struct sk_buff *skb);
 struct sk_buff *appex_pkt_next(const struct sk_buff *skb);
 void appex_pkt_set_next(struct sk_buff *skb, struct sk_buff *next);
 

@@ -35,6 +35,7 @@ impl Shaper {
             .memory
             .saturating_add(memory)
             .saturating_sub(u64::from(old.truesize()));
+        old.consume();
         self.count(Event::ThinnedAcks);
         Ok(())
     }

@@ -98,6 +98,15 @@ impl Packet {
     }
 }
 
+impl Packet {
+    /// Frees a packet that is no longer needed; to drop it would be told as a loss to those who watch.
+    pub(crate) fn consume(self) {
+        let packet = ManuallyDrop::new(self);
+        // SAFETY: Ours by the type invariant, and not used afterwards: what would free it again is not run.
+        unsafe { c::appex_pkt_consume(packet.raw()) };
+    }
+}
+
 impl Drop for Packet {
     fn drop(&mut self) {
         // SAFETY: Ours by the type invariant, and not used afterwards.
@@ -154,10 +163,11 @@ impl Fifo {
         packet: Packet,
         replaces: impl FnOnce(&Packet, &Packet) -> bool,
     ) -> Result<Packet, Packet> {
-        if self.head == self.tail {
+        // An emptied queue keeps its stale tail.
+        if self.head.is_null() || self.head == self.tail {
             return Err(packet);
         }
-        // SAFETY: There are two and more, so that the tail is ours by the type invariant, as that of `Packet` wants it but for
+        // SAFETY: It is not empty, and there are two and more, so that the tail is ours by the type invariant, as that of `Packet` wants it but for
         // the link, which is null. Not dropped.
         let last = ManuallyDrop::new(match unsafe { Packet::from_raw(self.tail) } {
             Some(last) => last,

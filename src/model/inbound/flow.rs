@@ -2,7 +2,7 @@
 
 //! Inbound control of one flow.
 
-use super::edge::{later, Edge};
+use super::edge::{is_after, later, Edge};
 use super::round_trip::Probes;
 use super::route::{Known, Report};
 use super::steer::{Mode, Round, Sample, Steer};
@@ -119,6 +119,15 @@ impl Inbound {
     /// Data came. Whether a round trip ended with it.
     pub fn arrived(&mut self, arrival: &Arrival) -> bool {
         if arrival.payload == 0 {
+            return false;
+        }
+        // Nobody may send beyond what was offered, but for a packet that asks for the window: it is not of this connection.
+        let most = |edge: u32| edge.wrapping_add(self.mss());
+        if self
+            .edge
+            .offered()
+            .is_some_and(|edge| is_after(arrival.end, most(edge)))
+        {
             return false;
         }
         let each = arrival

@@ -87,6 +87,9 @@ pub struct Route {
     counted: [Census; 2],
 }
 
+/// Periods by which one processor may be ahead of another that took the time before it; few, as what is older than that is another day.
+const AHEAD: u16 = 15;
+
 impl Route {
     /// Takes a report of a flow with the peer at `place`.
     pub fn note(&mut self, place: &Place, report: &Report) -> Known {
@@ -100,6 +103,7 @@ impl Route {
                 ..Route::default()
             };
         }
+        let epoch = newer(epoch, self.epoch);
         let [now, before] = self.least_us;
         self.least_us = match epoch.wrapping_sub(self.epoch) {
             0 => [now.min(report.rtt_us), before],
@@ -107,7 +111,7 @@ impl Route {
             _ => [report.rtt_us, u32::MAX],
         };
         self.epoch = epoch;
-        let census = census(report.now_us);
+        let census = newer(census(report.now_us), self.census);
         let [now, _] = self.counted;
         match census.wrapping_sub(self.census) {
             0 => {}
@@ -131,6 +135,15 @@ impl Route {
             flows: all.flows,
             rate: all.rate,
         }
+    }
+}
+
+/// The number of a period that is `known` already, if `at` was taken just before by another processor.
+const fn newer(at: u16, known: u16) -> u16 {
+    if at.wrapping_sub(known) > u16::MAX - AHEAD {
+        known
+    } else {
+        at
     }
 }
 

@@ -280,7 +280,7 @@ impl Steer {
         let is_foreign =
             queue > (self.base_us.saturating_mul(3) / 8).saturating_add(FOREIGN_LEAST_US);
         self.foreign = match is_foreign {
-            true if drains || self.shared_window() != 0 => 0,
+            true if drains => 0,
             true => self.foreign.saturating_add(1),
             false => 0,
         };

@@ -120,12 +120,16 @@ impl PureAck {
             is_before(older.number, block.0)
                 && (is_in_order || self.said.blocks.iter().flatten().any(is_in))
         });
+        // Or the first block lies in the second: data behind a gap that came twice (RFC 2883, 4).
+        let [told, around, ..] = older.said.blocks;
+        let is_twice = matches!((told, around), (Some((first, end)), Some((from, to)))
+            if !is_before(first, from) && !is_before(to, end));
         // A repeated one without is what tells a sender of a loss, one by one.
         let says_more = is_before(older.number, self.number)
             || self.number == older.number
                 && older.said.blocks != [None; BLOCKS]
                 && older.said.blocks != self.said.blocks;
-        is_same && has_times && has_blocks && says_more
+        is_same && has_times && has_blocks && !is_twice && says_more
     }
 }
 

@@ -81,3 +81,14 @@ fn all_of_a_64_are_one_peer() {
         Place::of(addr(0x2001_0db9 << 96), KEY)
     );
 }
+
+#[test]
+fn a_processor_whose_clock_was_read_a_little_earlier_changes_nothing() {
+    let mut route = Route::default();
+    let (epoch, census) = (1 << EPOCH_SHIFT, 1 << CENSUS_SHIFT);
+    route.note(&place(1), &report(2 * epoch, 40_000, Some(1_000)));
+    let known = route.note(&place(1), &report(2 * epoch - 1, 90_000, Some(1_000)));
+    assert_eq!((known.base_us, known.flows), (40_000, 2));
+    let known = route.note(&place(1), &report(2 * epoch + census, 90_000, None));
+    assert_eq!((known.base_us, known.flows), (40_000, 2));
+}

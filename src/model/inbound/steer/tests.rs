@@ -146,7 +146,7 @@ fn nobody_is_left_much_less_than_an_equal_part_by_others_with_the_same_peer() {
         flows: 2,
         rate: 2 * RATE,
     };
-    for _ in 0..30 {
+    for _ in 0..20 {
         sender.steer.learn(&known);
         sender.round(3 * BASE_US, |_| 0, RATE, RATE);
     }

@@ -37,6 +37,8 @@ pub(super) struct Path {
     pub(super) stagger_us: u64,
     /// They come from one peer.
     pub(super) is_one_peer: bool,
+    /// The last of them comes from another peer and is left alone; it begins that late.
+    pub(super) foreign_us: Option<u64>,
 }
 
 #[derive(Clone, Default)]
@@ -82,17 +84,18 @@ pub(super) fn run(path: &Path, seconds: u64) -> Outcome {
     let (end_us, half_us) = (seconds * 1_000_000, seconds * 500_000);
     let mut round_trips = Vec::new();
     for flow in 0..path.flows {
-        events.push(Reverse((
-            1_000_000 + flow as u64 * path.stagger_us,
-            flow,
-            Event::Start,
-        )));
+        let begin_us = match path.foreign_us {
+            Some(late_us) if flow + 1 == path.flows => late_us,
+            _ => flow as u64 * path.stagger_us,
+        };
+        events.push(Reverse((1_000_000 + begin_us, flow, Event::Start)));
     }
     while let Some(Reverse((now, flow, event))) = events.pop() {
         if now > end_us {
             break;
         }
         let end = &mut ends[flow];
+        let is_foreign = path.foreign_us.is_some() && flow + 1 == path.flows;
         match event {
             Event::Start => {
                 end.cwnd = 10 * MSS;
@@ -109,7 +112,7 @@ pub(super) fn run(path: &Path, seconds: u64) -> Outcome {
                     echo: Some(stamp),
                     all,
                 });
-                if is_over && path.is_one_peer {
+                if is_over && path.is_one_peer && !is_foreign {
                     let known = route.note(&place, &end.inbound.report(now));
                     end.inbound.learn(&known);
                 }
@@ -122,7 +125,7 @@ pub(super) fn run(path: &Path, seconds: u64) -> Outcome {
                         field: u16::try_from(room >> SHIFT).unwrap(),
                         shift: SHIFT,
                         stamp: Some(stamp),
-                        queue: path.queue,
+                        queue: path.queue.filter(|_| !is_foreign),
                         rate: None,
                     });
                     let edge = seq.wrapping_add(u32::from(field) << SHIFT);
@@ -182,6 +185,7 @@ const PLAIN: Path = Path {
     queue: Some(2_048),
     stagger_us: 0,
     is_one_peer: true,
+    foreign_us: None,
 };
 
 fn percent_of_link(outcome: &Outcome, path: &Path) -> u64 {
@@ -278,4 +282,23 @@ fn the_queue_is_as_large_as_its_limit_lets_it_be() {
         .rtt_p95_us
     });
     assert!(one + 1_000 < many, "{one} {many}");
+}
+
+#[test]
+fn flows_of_one_peer_keep_their_part_beside_one_that_nobody_steers() {
+    for flows in [2, 3] {
+        let path = Path {
+            flows: flows + 1,
+            foreign_us: Some(20_000_000),
+            ..PLAIN
+        };
+        let outcome = run(&path, 120);
+        let part = outcome.total() / (flows as u64 + 1);
+        let ours = &outcome.rates[..flows];
+        assert!(
+            ours.iter().all(|&rate| rate >= part / 2),
+            "{flows}: {:?}",
+            outcome.rates
+        );
+    }
 }

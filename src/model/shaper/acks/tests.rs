@@ -127,6 +127,11 @@ fn selective_ones_are_replaced_by_those_that_repeat_them() {
         !of(100, &[(200, 400)]).replaces(&twice),
         "data that came twice"
     );
+    let twice = of(100, &[(200, 300), (200, 400)]);
+    assert!(
+        !of(100, &[(200, 500)]).replaces(&twice) && !plain(400).replaces(&twice),
+        "data behind a gap that came twice"
+    );
     let five = [5, 10, 0, 0, 0, 1, 0, 0, 0];
     assert_eq!(Said::read(&five), None);
 }
