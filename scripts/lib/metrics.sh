@@ -28,7 +28,7 @@ METRICS_OF_EVENTS=(
 	'LoweredWindows appex_lowered_window_packets_total Packets whose window was written smaller to slow an inbound transfer down.'
 	'QueueDrops appex_queue_dropped_packets_total Packets dropped by the shaper.'
 	'QueueMarks appex_queue_marked_packets_total Packets marked by the shaper (ECN).'
-	'ThinnedAcks appex_thinned_acks_total Acknowledgements that waited in the shaper and were replaced by later ones.'
+	'ThinnedAcks appex_thinned_ack_packets_total Acknowledgements that waited in the shaper and were replaced by later ones.'
 	'UnclassifiedPackets appex_unclassified_packets_total Packets whose headers were not understood and that passed untouched.'
 	'RejectedWrites appex_rejected_writes_total Refused values written to /proc/net/appex.'
 )
