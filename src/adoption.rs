@@ -81,18 +81,14 @@ pub(crate) fn adopt(state: &State, hot: &Hot, socket: &mut Socket<'_>, adoption:
 ///
 /// Context: LOCAL_OUT, the socket's lock held.
 pub(crate) fn limit_window(state: &State, socket: &mut Socket<'_>) {
-    let matters = congestion::control().with(socket, |flow| {
-        let engine = state.engines().get(flow.adoption()?.engine as usize)?;
-        Some(engine.scope().bounds_windows() || flow.is_bound())
-    });
-    // Mostly there is no limit, nor was there one.
-    if matters.flatten() != Some(true) {
-        return;
-    }
     let now = socket.window_bound();
     let bound = congestion::control().with(socket, |flow| {
         let adoption = flow.adoption()?;
         let engine = state.engines().get(adoption.engine as usize)?;
+        // Mostly there is no limit, nor was there one.
+        if !engine.scope().bounds_windows() && !flow.is_bound() {
+            return None;
+        }
         let (wan, lan) = engine.window_limits();
         let limit = if adoption.is_onlink { lan } else { wan };
         Some(flow.bound_window(now, limit))

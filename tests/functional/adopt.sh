@@ -24,50 +24,55 @@ not_adopted() { ! control_of "$1" | grep -q zeta && [ -n "$(control_of "$1")" ];
 whole() { [ "$(cut -d' ' -f1 "$1")" = "$BYTES" ]; }
 
 # 1. Not attached: nothing happens.
+hold
 fetch /tmp/out 10.9.0.1 5001
-check "without an interface no socket is adopted" until_true 5 not_adopted 5001
-wait $!
+check "without an interface no socket is adopted" until_true 30 not_adopted 5001
+released $!
 check "and the transfer is whole" whole /tmp/out
 same "NumOfAccFlows is 0" 0 "$(stat_of NumOfAccFlows)"
 
 # 2. Attached: adopted, whole, counted.
 put wanIf +wan0
+hold
 fetch /tmp/out 10.9.0.1 5001
-check "an IPv4 socket is adopted" until_true 5 adopted 5001
+check "an IPv4 socket is adopted" until_true 30 adopted 5001
 same "NumOfAccFlows counts it" 1 "$(stat_of NumOfAccFlows)"
 same "V4NumOfAccFlows counts it" 1 "$(stat_of V4NumOfAccFlows)"
 check "ss -ti shows the model" sh -c "ss -ti sport = :5001 | grep -q 'bbr:(bw:'"
-wait $!
+released $!
 check "its transfer is whole" whole /tmp/out
 check "NumOfAccFlows goes back to 0" until_true 5 sh -c "grep -q '^NumOfAccFlows = 0' $PROC/stats"
+hold
 fetch /tmp/out fd00:9::1 5001
-check "an IPv6 socket is adopted" until_true 5 adopted 5001
+check "an IPv6 socket is adopted" until_true 30 adopted 5001
 same "V6NumOfAccFlows counts it" 1 "$(stat_of V6NumOfAccFlows)"
-wait $!
+released $!
 check "its transfer is whole over IPv6" whole /tmp/out
 
 # 3. The first window.
 put cmd "initialCwndLan: 40"
 slow_path 500ms 20mbit
+hold
 fetch /tmp/out 10.9.0.1 5001
 # Until the first acknowledgement, half a second later, the window stays.
 window() { ss -tinH state established "sport = :5001" | grep -o ' cwnd:[0-9]*' | cut -d: -f2; }
-until_true 5 adopted 5001
+until_true 30 adopted 5001
 if [ -n "${SIMULATED-}" ]; then
 	same "the first window is the configured one" 40 "$(window)"
 fi # else a busy machine may come too late to see it
 slow_path 20ms 20mbit
-wait $!
+released $!
 
 # 4. Handed back in the middle, by each switch; the transfer stays whole.
 handed_back() { # NAME COMMAND...
 	local name=$1
 	shift
+	hold
 	fetch /tmp/out 10.9.0.1 5001
-	check "$name: adopted first" until_true 5 adopted 5001
+	check "$name: adopted first" until_true 30 adopted 5001
 	"$@"
-	check "$name: handed back to what it had" until_true 5 has "$before"
-	wait $!
+	check "$name: handed back to what it had" until_true 30 has "$before"
+	released $!
 	check "$name: whole" whole /tmp/out
 }
 handed_back "tcpAccEnable=0" put tcpAccEnable 0
@@ -82,32 +87,36 @@ put subnetAccEnable 1
 put wanIf wan0
 
 # 5. An application's own choice is adopted too, and comes back.
+hold
 fetch /tmp/out 10.9.0.1 5002
-check "a socket with reno of its own is adopted" until_true 5 adopted 5002
+check "a socket with reno of its own is adopted" until_true 30 adopted 5002
 put tcpAccEnable 0
-check "and gets reno back" until_true 5 test "$(control_of 5002 | sort -u)" = reno
+own() { [ "$(control_of 5002 | sort -u)" = reno ]; }
+check "and gets reno back" until_true 30 own
 put tcpAccEnable 1
-wait $!
+released $!
 check "its transfer is whole" whole /tmp/out
 
 # 6. A connection that was there before is adopted at its next packet.
 put wanIf ""
+hold
 fetch /tmp/out 10.9.0.1 5001
-check "running without" until_true 5 not_adopted 5001
+check "running without" until_true 30 not_adopted 5001
 put wanIf wan0
-check "an old connection is adopted" until_true 5 adopted 5001
-wait $!
+check "an old connection is adopted" until_true 30 adopted 5001
+released $!
 check "its transfer is whole" whole /tmp/out
 
 # 7. By name.
 check "zeta is on offer" grep -qw zeta /proc/sys/net/ipv4/tcp_available_congestion_control
 put wanIf ""
 check "it can be the default" sysctl -qw net.ipv4.tcp_congestion_control=zeta
+hold
 fetch /tmp/out 10.9.0.1 5001
-check "then connections have it" until_true 5 adopted 5001
+check "then connections have it" until_true 30 adopted 5001
 same "but are not counted as accelerated" 0 "$(stat_of NumOfAccFlows)"
 refuse "the module stays while it is chosen by name" rmmod appex
-wait $!
+released $!
 check "the transfer is whole" whole /tmp/out
 sysctl -qw "net.ipv4.tcp_congestion_control=$before"
 until_true 5 sh -c '! ss -tinH | grep -q zeta'
@@ -140,7 +149,7 @@ c = socket.create_connection(("10.9.0.1", 5003)); c.recv(10000); c.settimeout(3)
 try:
     while c.recv(10000): pass
 except OSError: pass'
-wait $!
+released $!
 same "an adopted socket can choose, be adopted again and disconnect" \
 	"zeta reno zeta 0 reno" "$(cat /tmp/out)"
 

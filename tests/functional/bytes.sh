@@ -11,8 +11,7 @@ BYTES_EACH=${BYTES_EACH:-2000000}
 CONNECTIONS=4
 topology
 slow_path 20ms 100mbit
-traffic serve 5001 "$BYTES_EACH" >/dev/null &
-until_true 10 sh -c 'ss -tlnH | grep -q :5001'
+serving 5001 "$BYTES_EACH"
 require
 attach
 # Damage must be found by the receiver's TCP, so nobody may vouch for the checksum before.

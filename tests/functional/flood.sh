@@ -13,8 +13,7 @@ BYTES=3000000
 topology
 # What is answered goes to where it seems to come from, and is dropped there.
 ip route add 198.18.0.0/15 via 10.8.0.2
-traffic serve 5001 "$BYTES" >/dev/null &
-until_true 10 sh -c 'ss -tlnH | grep -q :5001'
+serving 5001 "$BYTES"
 mac=$(cat /sys/class/net/lan0/address)
 slow_path 20ms 50mbit
 

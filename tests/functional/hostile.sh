@@ -10,8 +10,7 @@
 COUNT=${HOSTILE_COUNT:-4000}
 BYTES=3000000
 topology
-traffic serve 5001 "$BYTES" >/dev/null &
-until_true 10 sh -c 'ss -tlnH | grep -q :5001'
+serving 5001 "$BYTES"
 require
 put subnetAccEnable 1
 put cmd 'flowShortTimeout: 1000'

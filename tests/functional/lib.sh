@@ -162,6 +162,17 @@ until_true() {
 		sleep 0.1
 	done
 }
+# A transfer that begins after hold does not end before released PID (see traffic.py).
+hold() { : >/tmp/hold; }
+released() {
+	rm -f /tmp/hold
+	wait "$1"
+}
+# serving PORT BYTES: a server that gives everybody so many bytes, which listens on return.
+serving() {
+	traffic serve "$1" "$2" >/dev/null &
+	until_true 10 sh -c "ss -tlnH | grep -q :$1"
+}
 
 # Congestion control of the server's connections on a port, one per line.
 control_of() {

@@ -67,9 +67,10 @@ fetch() { "$@" python3 "$HERE/traffic.py" fetch "$host" "$port" "$BYTES" >/tmp/o
 during() {
 	local name=$1 ns=$2 control=$3 host=$4 port=$5
 	shift 5
+	hold
 	fetch "$@"
-	check "$name: $control" until_true 5 has "$ns" "$control"
-	wait $!
+	check "$name: $control" until_true 30 has "$ns" "$control"
+	released $!
 	check "$name: whole" whole
 }
 during "a published port, through NAT" con zeta 10.9.0.1 8001 client
@@ -97,8 +98,8 @@ con python3 - "$BYTES" <<-'PY' &
 	s.sendall(b"x" * int(sys.argv[1]))
 PY
 out_of() { con ss -tinH state established "dport = :7001" | grep -q ' zeta '; }
-check "what a container opens, through NAT" until_true 5 out_of
-wait $!
+check "what a container opens, through NAT" until_true 30 out_of
+released $!
 check "all of it arrives" until_true 10 grep -qx "$BYTES" /tmp/sink
 
 # Not: what does not leave by the interface.
@@ -108,7 +109,7 @@ never() {
 	adopted=$(stat_of SocketsAdopted)
 	shift 3
 	fetch "$@"
-	wait $!
+	released $!
 	check "$name: whole" whole
 	same "$name: not adopted" "$adopted" "$(stat_of SocketsAdopted)"
 }
@@ -127,11 +128,12 @@ put subnetAccEnable 1
 handed_back() { # NAME COMMAND...
 	local name=$1 host=172.20.0.2 port=5001
 	shift
+	hold
 	fetch client
-	check "$name: adopted first" until_true 5 has con zeta
+	check "$name: adopted first" until_true 30 has con zeta
 	"$@"
-	check "$name: handed back" until_true 5 has con "$before"
-	wait $!
+	check "$name: handed back" until_true 30 has con "$before"
+	released $!
 	check "$name: whole" whole
 }
 handed_back "tcpAccEnable=0" put tcpAccEnable 0
@@ -146,8 +148,9 @@ put wanIf wan0
 
 # A container that goes while a connection of it is adopted.
 host=172.20.0.3 port=5001
+hold
 fetch client
-until_true 5 has two zeta
+until_true 30 has two zeta
 ip netns pids two | xargs -r kill -9
 wait %2 2>/dev/null
 ip netns del two
@@ -163,7 +166,7 @@ for _ in 1 2 3; do
 	unload
 	load
 done
-wait $!
+released $!
 put subnetAccEnable 1
 put wanIf wan0
 during "after all that" con zeta 172.20.0.2 5001 client

@@ -9,8 +9,7 @@
 
 BYTES=200000
 topology
-traffic serve 5001 "$BYTES" >/dev/null &
-until_true 10 sh -c 'ss -tlnH | grep -q :5001'
+serving 5001 "$BYTES"
 require
 put subnetAccEnable 1
 put wanIf wan0

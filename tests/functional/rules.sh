@@ -32,9 +32,10 @@ fetch() { client python3 "$HERE/traffic.py" fetch "$1" "$2" "$BYTES" >/tmp/out 2
 whole() { [ "$(cut -d' ' -f1 /tmp/out)" = "$BYTES" ]; }
 # during NAME REASON HOST PORT
 during() {
+	hold
 	fetch "$3" "$4"
-	check "$1: $2" until_true 5 is "$4" "$2"
-	wait $!
+	check "$1: $2" until_true 30 is "$4" "$2"
+	released $!
 	check "$1: whole" whole
 }
 
@@ -96,13 +97,13 @@ echo 1 >/proc/net/appex1/subnetAccEnable
 put rules ""
 client python3 "$HERE/traffic.py" fetch 10.9.0.1 5007 "$LONG" >/dev/null 2>&1 &
 long=$!
-until_true 5 is 5007 accelerated
+until_true 30 is 5007 accelerated
 mode() { [ "$(field 5007 mode)" = "$1" ]; }
 slow() { [ "$(field 5007 rate_kbps)" -le "$1" ]; }
 fast() { [ "$(field 5007 rate_kbps)" -gt "$1" ]; }
 for mode in conservative strong max normal; do
 	put rules "lport=5007 mode=$mode"
-	check "mode=$mode reaches it" until_true 5 mode "$mode"
+	check "mode=$mode reaches it" until_true 30 mode "$mode"
 done
 same "and counts" 1 "$(hits 'lport=5007 mode=normal')"
 put maxTxEnable 1
@@ -110,7 +111,7 @@ echo 1 >/proc/net/appex1/maxTxEnable
 sleep 0.5
 check "mode=normal overrules the engine's" mode normal
 put rules ""
-check "without it the engine's counts" until_true 5 mode max
+check "without it the engine's counts" until_true 30 mode max
 put maxTxEnable 0
 echo 0 >/proc/net/appex1/maxTxEnable
 put rules "lport=5007 rate=3000"
@@ -125,15 +126,15 @@ check "is overruled by rate=0" until_true 20 fast 3000
 put cmd "maxAccFlowTxKbps: 0"
 echo "maxAccFlowTxKbps: 0" >/proc/net/appex1/cmd
 put rules "lport=5007 off"
-check "off hands it back" until_true 5 is 5007 rule
+check "off hands it back" until_true 30 is 5007 rule
 put rules ""
-check "and without the rule it is taken over again" until_true 5 is 5007 accelerated
+check "and without the rule it is taken over again" until_true 30 is 5007 accelerated
 # Changes while it goes on.
 for i in $(seq 50); do
 	put rules "lport=5007 mode=max rate=$((i * 1000))"
 	put rules "lport=$i off"
 done
-check "after a hundred changes it still is" until_true 5 is 5007 accelerated
+check "after a hundred changes it still is" until_true 30 is 5007 accelerated
 kill "$long"
 wait "$long" 2>/dev/null
 

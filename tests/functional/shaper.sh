@@ -82,8 +82,7 @@ put wanKbps 20000
 calm
 
 # 3. TCP, whole, and a GSO packet in pieces that let others pass.
-traffic serve 5001 5000000 >/dev/null &
-until_true 10 sh -c 'ss -tlnH | grep -q :5001'
+serving 5001 5000000
 frame() { # bytes of an average frame while 5 MB are fetched; the seconds in $took
 	local before
 	before=$(client ip -s -j link show cli0)

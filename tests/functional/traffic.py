@@ -10,10 +10,16 @@ udp HOST FIRST COUNT     one datagram to each of COUNT ports from FIRST
 hold HOST PORT COUNT     COUNT connections, kept open until killed
 """
 
+import os
 import socket
 import sys
 import threading
 import time
+
+# While this file exists, a server that is halfway goes on in small pieces only: what is to be seen during
+# a transfer can be seen on the slowest machine. The test removes it.
+HOLD = "/tmp/hold"
+PIECE, EVERY_S, LONGEST_S = 1000, 0.05, 120
 
 BLOCK = bytes((i * 7 + (i >> 8) * 13) & 0xFF for i in range(65536))
 
@@ -33,9 +39,21 @@ def serve(port, size, control=None):
 
     def one(connection):
         left = size
+
+        def send(most):
+            nonlocal left
+            left -= connection.send(BLOCK[(size - left) % 65536:][:min(left, most)])
+
         try:
+            while left > size // 2:
+                send(left - size // 2)
+            end = time.monotonic() + LONGEST_S
+            while os.path.exists(HOLD) and time.monotonic() < end:
+                if left > PIECE:
+                    send(PIECE)
+                time.sleep(EVERY_S)
             while left > 0:
-                left -= connection.send(BLOCK[(size - left) % 65536:][:left])
+                send(left)
             connection.shutdown(socket.SHUT_WR)
             connection.recv(1)
         except OSError:

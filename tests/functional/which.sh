@@ -37,10 +37,11 @@ adopted() { control_of "$1" | grep -q zeta; }
 # the socket itself), and the socket is not ours with any other.
 during() {
 	local name=$1 reason=$2 host=${3:-10.9.0.1}
+	hold
 	fetch /tmp/out "$host" 5001
-	check "$name: flows says $reason" until_true 5 is 5001 "$reason"
+	check "$name: flows says $reason" until_true 30 is 5001 "$reason"
 	[ "$reason" = accelerated ] || refuse "$name: the socket is not ours" adopted 5001
-	wait $!
+	released $!
 	check "$name: the transfer is whole" whole /tmp/out
 }
 
@@ -72,7 +73,7 @@ put cmd "engine: 262144 1"
 # What is to be killed is not started by a function: that would be a shell around it.
 ip netns exec cli python3 "$HERE/traffic.py" fetch 10.9.0.1 5007 100000000 >/tmp/first 2>&1 &
 first=$!
-until_true 5 is 5007 accelerated
+until_true 30 is 5007 accelerated
 during "beyond the second number of engine" limit
 kill "$first" 2>/dev/null
 wait "$first" 2>/dev/null
@@ -80,7 +81,7 @@ put cmd "engine: $rest"
 
 # 2. What a line tells.
 ip netns exec cli python3 "$HERE/traffic.py" fetch 10.9.0.1 5007 100000000 >/tmp/out 2>&1 &
-until_true 5 is 5007 accelerated
+until_true 30 is 5007 accelerated
 sleep 1
 at_least "the base round trip is that of the path" 39000 "$(field 5007 base_us)"
 at_least "but not more" "$(field 5007 base_us)" 400000
@@ -104,8 +105,9 @@ kill $! 2>/dev/null
 wait $! 2>/dev/null
 
 # 3. The filter.
+hold
 fetch /tmp/out 10.9.0.1 5001
-until_true 5 is 5001 accelerated
+until_true 30 is 5001 accelerated
 # shown FILTER PATTERN: some line, and each line, matches
 shown() {
 	put flows "$1" && [ -n "$(lines)" ] && ! lines | grep -vqE "$2"
@@ -123,7 +125,7 @@ for bad in all port=x 10.0.0.0/40 "acc acc"; do
 done
 same "a refused filter changes nothing" "# filter: port=1" "$(get flows)"
 put flows ""
-wait $!
+released $!
 
 # 4. Others: forwarded, own congestion control, by name, protocols.
 client python3 "$HERE/traffic.py" fetch 10.8.0.2 5005 100000 >/dev/null
@@ -131,9 +133,10 @@ check "a forwarded flow begins with the end behind the server" grep -q "^10.8.0.
 forwarded() { lines | grep ':5005 ' | grep -qE ' (forwarded|closed) '; }
 check "a forwarded flow is called so until it is closed" forwarded
 if [ -n "$(ss -tlnH 'sport = :5002')" ]; then
+	hold
 	fetch /tmp/out 10.9.0.1 5002
-	check "DCTCP keeps its congestion control" until_true 5 is 5002 own-control
-	wait $!
+	check "DCTCP keeps its congestion control" until_true 30 is 5002 own-control
+	released $!
 fi
 put cmd "tcpOnly: 0"
 client python3 "$HERE/traffic.py" udp 10.9.0.1 9000 3
@@ -144,10 +147,13 @@ put cmd "tcpOnly: 1"
 # 5. Many flows: every one is read, whatever the size of the reads, and in little memory.
 put cmd "tcpOnly: 0"
 put cmd "flowShortTimeout: 600000"
-client python3 "$HERE/traffic.py" udp 10.9.0.1 1024 5000
-many() { lines | awk '$3 == "udp" && $4 == "one-way"' | cut -d' ' -f1 | sort -u | wc -l; }
-all() { [ "$(many)" -ge 5000 ]; }
-check "all of 5000 flows are listed" until_true 20 all
+many() { lines | awk '$3 == "udp" && $4 == "one-way" && $1 !~ /:900[0-9]$/' | cut -d' ' -f1 | sort -u | wc -l; }
+# What a busy machine's queues lost is sent again.
+all() {
+	client python3 "$HERE/traffic.py" udp 10.9.0.1 1024 5000
+	[ "$(many)" = 5000 ]
+}
+check "all of 5000 flows are listed" until_true 30 all
 for size in 1 100 65536; do
 	[ "$size" != 1 ] || put flows "port=1050"
 	[ "$size" = 1 ] || put flows "10.9.0.2"
@@ -203,11 +209,12 @@ not_ours() { ! adopted 5004 && [ -n "$(control_of 5004)" ]; }
 switch() {
 	local name=$1
 	shift
+	hold
 	client python3 "$HERE/traffic.py" fetch 10.9.0.1 5004 "$LONG" >/tmp/out 2>&1 &
-	until_true 5 adopted 5004
+	until_true 30 adopted 5004
 	"$@"
-	check "$name hands existing connections back" until_true 5 not_ours
-	wait $!
+	check "$name hands existing connections back" until_true 30 not_ours
+	released $!
 	same "$name: whole" "$LONG" "$(cut -d' ' -f1 /tmp/out)"
 }
 switch "lanIf" put lanIf "wan?"
