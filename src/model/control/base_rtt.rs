@@ -7,6 +7,7 @@
 //! for the minimum to be refreshed.
 
 use super::buckets::Buckets;
+use super::math::ms;
 
 /// Buckets of the window.
 const BUCKETS: usize = 5;
@@ -30,6 +31,10 @@ const JUMPS: u8 = 3;
 /// Share of the base from which on readings are noisy.
 const NOISY_SHARE: u32 = 8;
 
+/// Time after which the floor has not been met lately: two cycles of probing, each of which drains.
+const UNSEEN_ROUNDS: u64 = 16;
+const UNSEEN_US: u64 = 2_500_000;
+
 /// Multiple of the base that round trips wander to by themselves.
 const WANDER_MAX: u32 = 3;
 
@@ -48,7 +53,8 @@ pub(super) struct BaseRtt {
     last_rtt_us: u32,
     /// Mean difference between the minima of consecutive rounds at one sending rate, times 8.
     drift_q3: u32,
-    last_min_us: Option<u32>,
+    /// Minimum of the last round; zero before the first.
+    last_min_us: u32,
     /// Mean range of the samples of a quarter round sent at capacity, times 8. A queue wanders slower than that.
     range_q3: u32,
     /// Ranges of the quarters of the running round, and the largest sample of the running quarter.
@@ -58,13 +64,13 @@ pub(super) struct BaseRtt {
     /// Steps of this size are the grain of sending, not jitter.
     grain_us: u32,
     spread_us: u32,
-    seen_us: u64,
+    seen_ms: u32,
     /// Minimum over a longer window, and when it was last seen.
     floor_us: u32,
-    floor_seen_us: u64,
+    floor_seen_ms: u32,
     /// Time of the last sample, and of the last jump upwards that came after a silence, with the minimum since.
     last_us: u64,
-    jump_us: u64,
+    jump_ms: u32,
     since_jump_us: u32,
     /// Jumps upwards after a silence, halved from bucket to bucket.
     jumps: u8,
@@ -86,18 +92,18 @@ impl BaseRtt {
             jitter_q4: 0,
             last_rtt_us: 0,
             drift_q3: 0,
-            last_min_us: None,
+            last_min_us: 0,
             range_q3: 0,
             ranges_us: 0,
             quarters: 0,
             recent_max_us: 0,
             grain_us: 0,
             spread_us: 0,
-            seen_us: now_us,
+            seen_ms: ms(now_us),
             floor_us: rtt_us.unwrap_or(u32::MAX).max(1),
-            floor_seen_us: now_us,
+            floor_seen_ms: ms(now_us),
             last_us: now_us,
-            jump_us: 0,
+            jump_ms: 0,
             since_jump_us: 0,
             jumps: 0,
         }
@@ -128,8 +134,8 @@ impl BaseRtt {
             if silent && rise > (near_us / JUMP_SHARE).saturating_add(apart_us) {
                 self.jumps = self.jumps.saturating_add(1);
             }
-            if silent && rise > self.threshold() {
-                self.jump_us = now_us;
+            if silent && rise > self.threshold().max(apart_us) {
+                self.jump_ms = ms(now_us).max(1);
                 self.since_jump_us = rtt;
             }
             // EWMA of 1/16, as the kernel's own jitter of RTP: about one loss event's worth of samples.
@@ -141,19 +147,19 @@ impl BaseRtt {
         }
         self.last_rtt_us = rtt;
         self.last_us = now_us;
-        if now_us.saturating_sub(self.floor_seen_us) > FLOOR_US {
+        if self.floor_age_us(now_us) > FLOOR_US {
             self.floor_us = self.base().unwrap_or(rtt);
-            self.floor_seen_us = now_us;
+            self.floor_seen_ms = ms(now_us);
         }
         if rtt <= self.floor_us.saturating_add(self.floor_us / 32) {
             self.floor_us = self.floor_us.min(rtt);
-            self.floor_seen_us = now_us;
+            self.floor_seen_ms = ms(now_us);
         }
         // A sixty-fourth above the floor still counts as having seen the base, and what noise hides. Not above the base itself:
         // what drains leave of a queue would be taken for the path after the length of the window, and grow for ever.
         let near = self.floor_us.saturating_add(self.floor_us / 64);
         if rtt <= near || rtt <= near.saturating_add(self.noise() / 2) {
-            self.seen_us = now_us;
+            self.seen_ms = ms(now_us);
         }
         if now_us >= self.recent_end_us && self.recent_count >= MIN_SAMPLES {
             let min = self.recent.newest().unwrap_or(u32::MAX);
@@ -220,13 +226,14 @@ impl BaseRtt {
                 old => old.saturating_sub(old / 8).saturating_add(range),
             };
         }
-        if let (Some(min), Some(last), true) = (min_us, self.last_min_us, steady) {
+        let last = self.last_min_us;
+        if let (Some(min), true) = (min_us, steady && last != 0) {
             self.drift_q3 = self
                 .drift_q3
                 .saturating_sub(self.drift_q3 / 8)
                 .saturating_add(min.abs_diff(last).saturating_sub(self.grain_us));
         }
-        self.last_min_us = min_us;
+        self.last_min_us = min_us.unwrap_or(0);
     }
 
     /// Tells the mean round trip while our queue is empty.
@@ -239,19 +246,35 @@ impl BaseRtt {
 
     /// The base has not been seen for half of the window's length: others keep the queue filled, or the path is longer now.
     pub(super) fn is_stale(&self, now_us: u64) -> bool {
-        now_us.saturating_sub(self.seen_us) > BUCKET_US.saturating_mul(BUCKETS as u64) / 2
+        age_us(self.seen_ms, now_us) > BUCKET_US.saturating_mul(BUCKETS as u64) / 2
+    }
+
+    /// The least round trip of long has not been met lately, noise or not.
+    pub(super) fn is_unseen(&self, now_us: u64) -> bool {
+        let cycles = u64::from(self.floor_us).saturating_mul(UNSEEN_ROUNDS);
+        self.floor_age_us(now_us) > cycles.max(UNSEEN_US)
     }
 
     /// Puts off the next staleness.
     pub(super) fn refreshed(&mut self, now_us: u64) {
-        self.seen_us = now_us;
+        self.seen_ms = ms(now_us);
+    }
+
+    /// Time of the last jump, milliseconds; zero if there was none.
+    pub(super) fn jumped_ms(&self) -> u32 {
+        self.jump_ms
+    }
+
+    /// Time since the floor was met.
+    fn floor_age_us(&self, now_us: u64) -> u64 {
+        age_us(self.floor_seen_ms, now_us)
     }
 
     /// Whether the round trip has jumped within the last bucket, after a silence, and stayed up: a new route.
     pub(super) fn has_jumped(&self, now_us: u64) -> bool {
         let base = self.base().unwrap_or(u32::MAX);
-        self.jump_us != 0
-            && now_us.saturating_sub(self.jump_us) < BUCKET_US
+        self.jump_ms != 0
+            && age_us(self.jump_ms, now_us) < BUCKET_US
             && self.since_jump_us > base.saturating_add(self.threshold())
     }
 
@@ -260,7 +283,7 @@ impl BaseRtt {
         self.buckets = Buckets::new();
         self.buckets.note(rtt_us.max(1));
         self.floor_us = rtt_us.max(1);
-        self.jump_us = 0;
+        self.jump_ms = 0;
     }
 
     /// Readings wander by so much that a single one is no evidence.
@@ -313,6 +336,11 @@ impl BaseRtt {
             .max(LEAST_THRESHOLD_US)
             .saturating_add(self.noise())
     }
+}
+
+/// Microseconds since a time in milliseconds.
+fn age_us(then_ms: u32, now_us: u64) -> u64 {
+    u64::from(ms(now_us).wrapping_sub(then_ms)).saturating_mul(1_000)
 }
 
 /// EWMA of 1/4.

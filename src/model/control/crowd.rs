@@ -11,7 +11,7 @@
 //! If the queue stands all the same, the others fill whatever buffer there is. Nobody shares with them by yielding: what was
 //! given up is taken back, and their queue is ignored for a while.
 
-use super::math::{low32, mul_div};
+use super::math::{low32, ms, mul_div};
 use super::rounds::{Kind, Round};
 use super::types::{Ack, Settings};
 use super::zeta::{Zeta, IGNORE_QUEUE_ROUNDS};
@@ -79,11 +79,6 @@ pub(super) struct Crowd {
     before_kb: u32,
     full_rounds: u8,
     humble_probes: u8,
-}
-
-fn ms(now_us: u64) -> u32 {
-    // CAST: Wraps.
-    (now_us / 1_000) as u32
 }
 
 /// True if `end_ms` is yet to come. What is older than 24 days may seem so again, for a connection that was idle as long: it then

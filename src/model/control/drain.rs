@@ -190,7 +190,7 @@ impl Zeta {
                 let min = round.min_rtt_us.unwrap_or(0);
                 let expected = gain(u64::from(low_us), Q8.saturating_sub(gain_q8));
                 let fell = u64::from(low_us.saturating_sub(min)).saturating_mul(FLAT_SHARE);
-                if low_us != 0 && fell < expected && self.path.rtt.has_jumped(ack.now_us) {
+                if low_us != 0 && fell < expected && self.path.has_jumped(ack) {
                     // It came at once and does not react to a drain: not a queue, the path has become longer.
                     self.path.rtt.rebase(min);
                     self.cruise(ack.now_us);

@@ -17,8 +17,14 @@ const AGE_AT: u32 = 1024;
 /// to take, and what they lose is the first thing known about it.
 const KNOWN_PACKETS: u32 = 48;
 
+/// Packets at capacity that do as well: who never finds the path free is one of many.
+const CRUISE_PACKETS: u32 = 128;
+
 /// Packets below capacity from which on the loss rate is known well enough to be asked for now and then only.
 const THIN_PACKETS: u32 = 256;
+
+/// Packets that few ones below capacity are taken for: a burst among the first of a connection is no rate.
+const FEW_PACKETS: u32 = 256;
 
 /// Standard deviations that make an excess. A connection is judged some ten times a round trip: four come about by chance once in
 /// minutes, three several times a minute.
@@ -33,6 +39,11 @@ const SEED_PACKETS: u32 = 128;
 /// Most loss that is ever compensated, 60 %: beyond it paths are broken or policed, and each percent compensated costs ever
 /// more bytes.
 const RANDOM_MAX_Q16: u32 = Q16 / 5 * 3;
+
+/// Loss rates that are believed fit: at most 60 %.
+fn low16(rate_q16: u32) -> u16 {
+    u16::try_from(rate_q16).unwrap_or(u16::MAX)
+}
 
 /// Lost and resolved packets with exponential ageing.
 #[derive(Clone, Copy, Default)]
@@ -65,7 +76,9 @@ pub(super) struct LossSplit {
     seeded: u32,
     /// The random rate that both tallies come to, q16. Kept, because it is asked for several times per ACK and packet, and
     /// the tallies change once a round.
-    random_q16: u32,
+    random_q16: u16,
+    /// Most that is believed, q16.
+    allowed_q16: u16,
 }
 
 impl LossSplit {
@@ -76,6 +89,7 @@ impl LossSplit {
             dispersion: Dispersion::new(),
             seeded: 0,
             random_q16: 0,
+            allowed_q16: low16(RANDOM_MAX_Q16),
         }
     }
 
@@ -125,16 +139,42 @@ impl LossSplit {
 
     /// Random loss rate, q16.
     pub(super) fn random(&self) -> u32 {
-        self.random_q16
+        u32::from(self.random_q16)
     }
 
     /// Works the random rate out again, after each change of a tally.
     fn renew(&mut self) {
-        self.random_q16 = self.unbounded().min(RANDOM_MAX_Q16);
+        self.random_q16 = low16(self.unbounded().min(u32::from(self.allowed_q16)));
+    }
+
+    /// Bounds what is believed from now on.
+    pub(super) fn allow(&mut self, most_q16: u32) {
+        self.allowed_q16 = low16(most_q16.min(RANDOM_MAX_Q16));
+        self.renew();
+    }
+
+    /// What is believed and as much more as its evidence leaves open: a quarter, or three standard deviations.
+    pub(super) fn headroom(&self) -> u32 {
+        let sigma = low32(isqrt(u64::from(self.low.lost.saturating_add(1))));
+        let open = share(sigma.saturating_mul(3), self.low.total.max(FEW_PACKETS));
+        let p = self.random();
+        p.saturating_add((p / 4).max(open))
+    }
+
+    /// Whether so much loss may be believed in.
+    pub(super) fn allows(&self, rate_q16: u32) -> bool {
+        rate_q16 <= u32::from(self.allowed_q16)
+    }
+
+    /// The bound is in the way.
+    pub(super) fn is_bounded(&self) -> bool {
+        self.random_q16 == self.allowed_q16
     }
 
     fn unbounded(&self) -> u32 {
-        let low = self.low.rate();
+        // What earlier connections have seen is no burst.
+        let few = if self.seeded == 0 { FEW_PACKETS } else { 0 };
+        let low = share(self.low.lost, self.low.total.max(few));
         if self.low.total < 32 {
             return low.min(self.cruise.rate());
         }
@@ -154,10 +194,16 @@ impl LossSplit {
 
     /// True if `lost` of `total` packets is more than the random rate explains.
     pub(super) fn is_excess(&self, lost: u32, total: u32) -> bool {
-        if self.low.total < KNOWN_PACKETS {
+        if self.low.total < KNOWN_PACKETS && self.cruise.total < CRUISE_PACKETS {
             return false;
         }
-        let p = self.random();
+        // Few packets are not made up for, but they may be right.
+        let few = if self.low.total < FEW_PACKETS {
+            self.low.rate().min(u32::from(self.allowed_q16))
+        } else {
+            0
+        };
+        let p = self.random().max(few);
         let expected = low32(u64::from(total).saturating_mul(u64::from(p)) >> 16);
         lost > expected.saturating_add(self.scatter(EXCESS_SIGMAS, p, total))
     }
@@ -184,6 +230,13 @@ impl LossSplit {
     /// Share of packets lost in cruising beyond the random rate, q16.
     pub(super) fn surplus(&self) -> u32 {
         self.cruise.rate().saturating_sub(self.low.rate())
+    }
+
+    /// True if `lost` of `total` packets is the random rate, or not clearly less: by three standard deviations.
+    pub(super) fn is_expected(&self, lost: u32, total: u32) -> bool {
+        let p = self.random();
+        let expected = low32(u64::from(total).saturating_mul(u64::from(p)) >> 16);
+        lost.saturating_add(self.spread(3, p, total)) >= expected
     }
 
     /// True if `lost` of `total` packets is above the random rate by more than one standard deviation: not evidence by itself,

@@ -60,6 +60,12 @@ pub(super) fn share(part: u32, whole: u32) -> u32 {
     low32(mul_div(u64::from(part), u64::from(Q16), u64::from(whole))).min(Q16)
 }
 
+/// Milliseconds, which wrap after 49 days.
+pub(super) fn ms(now_us: u64) -> u32 {
+    // CAST: Wraps.
+    (now_us / 1_000) as u32
+}
+
 /// `value / (1 - loss)`: what must be sent for `value` to survive a q16 loss rate.
 pub(super) fn inflate(value: u64, loss_q16: u32) -> u64 {
     // Loss above 90 % is an outage, not a path to compensate for; the bound keeps the factor at ten.

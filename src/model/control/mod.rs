@@ -25,6 +25,7 @@ mod output;
 mod path;
 mod phase;
 mod probe;
+mod prove;
 mod recovery;
 mod resume;
 mod reverse;

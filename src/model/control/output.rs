@@ -7,6 +7,10 @@ use super::phase::Phase;
 use super::types::{Ack, Control, Settings};
 use super::zeta::{Zeta, MIN_CWND};
 
+/// Packets per round trip below which nobody sends: the least that is acknowledged at once. More would not fit a short path that
+/// a dozen flows share.
+const LEAST_PER_ROUND: u64 = 2;
+
 /// Window gain. Pacing keeps the queue small; the window only bounds the damage when the model is wrong, so it must not bind
 /// while ACKs are delayed or aggregated.
 pub(super) const CWND_GAIN_Q8: u16 = (2 * Q8) as u16; // CAST: small, as those below.
@@ -88,8 +92,8 @@ impl Zeta {
         if let (Some(bound), false) = (self.path.window.bound(), searching) {
             pacing_rate = pacing_rate.min(bound);
         }
-        // Never slower than the smallest window per round trip. Compared first, as a division costs most.
-        let least = u64::from(MIN_CWND)
+        // Compared first, as a division costs most.
+        let least = LEAST_PER_ROUND
             .saturating_mul(mss)
             .saturating_mul(1_000_000);
         if pacing_rate.saturating_mul(srtt_us) < least {

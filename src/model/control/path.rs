@@ -7,7 +7,7 @@ use super::base_rtt::{BaseRtt, LEAST_THRESHOLD_US};
 use super::capacity::Capacity;
 use super::history::History;
 use super::loss::LossSplit;
-use super::math::{inflate, low32, mul_div, packets, rate, rotate};
+use super::math::{inflate, low32, mul_div, packets, rate, rotate, share, Q16};
 use super::reverse::Reverse;
 use super::rounds::{Kind, Round, Rounds};
 use super::types::{Ack, Settings, Start};
@@ -20,6 +20,13 @@ const JUDGE_PACKETS: u32 = 32;
 /// Rounds whose sending rate bounds what can have left the bottleneck now: the one being resolved, its predecessor, and as long
 /// as it takes to drain a full buffer of one bandwidth-delay product.
 const SENT_ROUNDS: usize = 4;
+
+/// Packets since a jump of the round trip that tell whether a buffer is overflowing, and the share of them that may be lost.
+const JUMP_PACKETS: u32 = 96;
+const JUMP_LOSS_Q16: u32 = Q16 / 32;
+
+/// Loss that says nothing of others, at most.
+const JUMP_MOST_Q16: u32 = Q16 / 16;
 
 /// What one ACK has shown.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +55,8 @@ pub(super) struct Path {
     pub(super) capacity: Capacity,
     pub(super) rtt: BaseRtt,
     pub(super) loss: LossSplit,
+    /// Counts of delivered and lost packets at the last jump of the round trip.
+    at_jump: (u32, u32),
     pub(super) rounds: Rounds,
     pub(super) aggregation: Aggregation,
     reverse: Reverse,
@@ -66,6 +75,7 @@ impl Path {
         Self {
             capacity: Capacity::default(),
             rtt: BaseRtt::new(start.now_us, start.srtt_us),
+            at_jump: (0, 0),
             loss: match start.known {
                 // A path that was clean may have begun to lose: no prejudice then.
                 Some(known) if known.loss_q16 >= LEAST_LOSS_Q16 => {
@@ -146,7 +156,11 @@ impl Path {
         if let Some(rtt) = rtt_us {
             // A delayed ACK says nothing about the queue.
             if !ack.is_ack_delayed {
+                let before = self.rtt.jumped_ms();
                 self.rtt.update(ack.now_us, rtt);
+                if self.rtt.jumped_ms() != before {
+                    self.at_jump = (ack.delivered, ack.lost);
+                }
             }
         }
         self.history
@@ -257,6 +271,29 @@ impl Path {
     /// [`Path::mean_rate`] of a round.
     pub(super) fn round_rate(&self, round: &Round, mss: u32, settings: &Settings) -> u64 {
         self.mean_rate(round.delivered, round.lost, round.span_us, mss, settings)
+    }
+
+    /// Whether the path has become longer by a jump after which no more was lost than before: a buffer that others fill at once
+    /// loses.
+    pub(super) fn has_jumped(&self, ack: &Ack) -> bool {
+        let lost = ack.lost.wrapping_sub(self.at_jump.1);
+        let total = ack
+            .delivered
+            .wrapping_sub(self.at_jump.0)
+            .wrapping_add(lost);
+        self.rtt.has_jumped(ack.now_us)
+            && total >= JUMP_PACKETS
+            && share(lost, total)
+                <= self
+                    .loss
+                    .random()
+                    .min(JUMP_MOST_Q16)
+                    .saturating_add(JUMP_LOSS_Q16)
+    }
+
+    /// No queue was to be seen in most of the round: what it lost did not overflow a buffer.
+    pub(super) fn was_free(&self, round: &Round) -> bool {
+        round.mean_rtt_us.is_some_and(|rtt| !self.rtt.is_load(rtt))
     }
 
     /// The bottleneck held some queue during all of the round.

@@ -3,6 +3,7 @@
 //! The phases of the controller.
 
 use super::math::{Q16, Q8};
+use super::prove::PROVE_GAIN_Q8;
 use super::rounds::{Kind, Round};
 use super::startup::Startup;
 
@@ -73,6 +74,8 @@ pub(super) enum Phase {
     },
     /// Below the measured delivery rate, to see whether the excess loss goes away.
     Verify(Verify),
+    /// Nearly idle, together with the other flows that believe in heavy loss.
+    Prove { tally: Tally, rounds: u8 },
 }
 
 /// Packets and time over several rounds.
@@ -125,7 +128,7 @@ impl Phase {
     pub(super) fn kind(&self) -> Kind {
         match self {
             Phase::Startup(_) | Phase::Up { .. } => Kind::High,
-            Phase::Drain { sure: true, .. } | Phase::Verify(_) => Kind::Sure,
+            Phase::Drain { sure: true, .. } | Phase::Verify(_) | Phase::Prove { .. } => Kind::Sure,
             Phase::Drain { .. } | Phase::Judge { queued: true, .. } => Kind::Low,
             Phase::Settle { .. } | Phase::Cruise { .. } | Phase::Judge { .. } => Kind::Cruise,
         }
@@ -139,6 +142,7 @@ impl Phase {
             Phase::Startup(search) => search.gain_q8(),
             Phase::Drain { gain_q8, .. } | Phase::Up { gain_q8, .. } => *gain_q8,
             Phase::Verify(test) => test.gain_q8,
+            Phase::Prove { .. } => PROVE_GAIN_Q8,
         }
     }
 }

@@ -139,7 +139,7 @@ impl Startup {
             self.reached = now;
             self.flat = 0;
             self.flat_packets = 0;
-            if self.is_first() {
+            if self.is_first() && !seen.loaded {
                 // More sent, more delivered: what was lost was lost below capacity.
                 path.loss.add_low(round.lost, total);
             }

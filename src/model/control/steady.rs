@@ -77,11 +77,6 @@ impl Zeta {
             self.drain();
             return;
         }
-        if self.path.rtt.is_stale(ack.now_us) && !self.max_tx(ack.now_us, settings) {
-            self.path.rtt.refreshed(ack.now_us);
-            self.drain_deep();
-            return;
-        }
         let due = rounds >= settings.pause(self.cruise_rounds)
             || self.schedule.overdue(since_us, ack.now_us, rounds);
         if due && !round.app_limited && !seen.rwnd_limited {

@@ -112,7 +112,10 @@ impl Zeta {
         };
         if !excess {
             // Gone: with the overload, or because it was a burst. Only if it comes back was it our doing.
-            self.path.loss.add_low(lost, total);
+            if !seen.loaded || share(lost, total) < self.path.loss.random() {
+                // What others overflow a queue with is not the path's own loss, and would pass for it a little more each time.
+                self.path.loss.add_low(lost, total);
+            }
             self.path.loss.discard_cruise();
             let again = ack.now_us < self.suspect_until_us;
             let span = u64::from(ack.srtt_us)
@@ -134,6 +137,12 @@ impl Zeta {
                     self.path.capacity.raise(known);
                 }
             }
+            self.cruise(ack.now_us);
+            return;
+        }
+        if test.steps >= VERIFY_STEPS && !seen.loaded && !self.path.loss.allows(share(lost, total))
+        {
+            self.proof.suspect();
             self.cruise(ack.now_us);
             return;
         }

@@ -19,6 +19,7 @@ use super::output::CWND_GAIN_Q8;
 use super::path::{Observation, Path};
 use super::phase::{Phase, Tally, STARTUP_GAIN_Q8};
 use super::probe::Schedule;
+use super::prove::Proof;
 use super::recovery::Restraint;
 use super::resume::{remembered, resumed};
 use super::rounds::{Kind, Round};
@@ -44,6 +45,7 @@ pub struct Zeta {
     pub(super) cruise_rounds: u8,
     pub(super) ignore_queue: u8,
     pub(super) crowd: Crowd,
+    pub(super) proof: Proof,
     /// The search ended by a reading of the queue alone.
     pub(super) unsure: bool,
     /// Probes in a row that found room.
@@ -90,6 +92,7 @@ impl Zeta {
             cruise_rounds: 0,
             ignore_queue: 0,
             crowd: Crowd::default(),
+            proof: Proof::default(),
             unsure: false,
             finds: 0,
             proven_kb: 0,
@@ -133,6 +136,7 @@ impl Zeta {
         self.path.patient_until_ms = settings.patient_until_ms;
         let mut seen = self.path.on_ack(ack);
         self.forgive(ack, &mut seen);
+        seen.excess &= !self.proof.is_due();
         let undone =
             !matches!(ack.ca_state, CaState::Loss) && !matches!(ack.ca_state, CaState::Recovery);
         if undone {
@@ -196,7 +200,7 @@ impl Zeta {
                 Phase::Drain { .. } => Mode::Drain,
                 Phase::Cruise { .. } => Mode::Cruise,
                 Phase::Up { .. } | Phase::Judge { .. } => Mode::Probe,
-                Phase::Verify(_) => Mode::Verify,
+                Phase::Verify(_) | Phase::Prove { .. } => Mode::Verify,
             },
             random_loss_q16: self.path.loss.random(),
             queue_us: self.path.rtt.queue(),
@@ -214,7 +218,7 @@ impl Zeta {
                 self.classic(ack, &round, settings);
             }
         }
-        if self.step_aftermath(ack, seen) {
+        if self.prove(ack, settings, seen) || self.step_aftermath(ack, seen) {
             return;
         }
         self.slower(ack, settings, seen);
@@ -242,6 +246,9 @@ impl Zeta {
                 queued,
             } => self.step_judge(ack, settings, seen, (before, gain_q8, tally, queued)),
             Phase::Verify(test) => self.step_verify(ack, settings, seen, test),
+            Phase::Prove { tally, rounds } => {
+                self.step_prove(ack, settings, seen, (tally, rounds));
+            }
         }
     }
 
@@ -256,7 +263,10 @@ impl Zeta {
         }
         if seen.excess
             || seen.forgiven
-            || matches!(self.phase, Phase::Startup(_) | Phase::Verify(_))
+            || matches!(
+                self.phase,
+                Phase::Startup(_) | Phase::Verify(_) | Phase::Prove { .. }
+            )
         {
             return;
         }
@@ -265,7 +275,7 @@ impl Zeta {
                 if let (Some(mean), false) = (round.mean_rtt_us, seen.queued) {
                     self.path.rtt.note_empty(mean);
                 }
-                if round.kind == Kind::Sure && !self.path.was_loaded(round) {
+                if round.kind == Kind::Sure && self.path.was_free(round) {
                     self.path.loss.add_low(round.lost, total);
                 }
             }

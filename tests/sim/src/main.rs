@@ -315,6 +315,26 @@ fn cases() -> Vec<Case> {
             gap: 0.001,
             ..a("8-flows-at-once", 0.0)
         },
+        Case {
+            flows: 30,
+            gap: 0.0,
+            ..Case::new("crowd-30", 100.0, 20.0, 0.3, 0.0)
+        },
+        Case {
+            flows: 12,
+            gap: 0.0,
+            ..Case::new("crowd-12-thin", 12.0, 17.0, 1.0, 0.0)
+        },
+        Case {
+            flows: 6,
+            gap: 0.0,
+            ..Case::new("crowd-6-thin", 6.0, 17.0, 4.0, 0.0)
+        },
+        Case {
+            flows: 30,
+            gap: 0.1,
+            ..Case::new("crowd-30-5%", 100.0, 40.0, 1.0, 0.05)
+        },
         Case::new("geo", 20.0, 600.0, 1.0, 0.005),
     ]
 }
@@ -430,6 +450,22 @@ mod tests {
                 // A full buffer is 200 ms.
                 assert!(o.p95_rtt_ms <= 170.0, "{name}: {:.0} ms", o.p95_rtt_ms);
             }
+        }
+    }
+
+    /// Each of them alone would lose the same if it sent less: only together do they find out that it is their own doing.
+    #[test]
+    fn crowds_do_not_make_up_for_what_they_lose_to_each_other() {
+        for (name, most_dropped) in [
+            ("crowd-30", 0.25),
+            ("crowd-12-thin", 0.25),
+            ("crowd-6-thin", 0.20),
+            ("crowd-30-5%", 0.12),
+        ] {
+            let (ratio, dropped) = outcome(name, 1, Settings::default());
+            println!("{name}: {ratio:.3} of the limit, {dropped:.4} dropped");
+            assert!(ratio >= 0.95, "{name}: {ratio:.3} of the limit");
+            assert!(dropped <= most_dropped, "{name}: {dropped:.4} dropped");
         }
     }
 
