@@ -15,8 +15,10 @@ use kernel::prelude::*;
 
 mod adoption;
 mod capture;
+mod challenge;
 mod congestion;
 mod convert;
+mod copied;
 mod flows;
 mod hooks;
 mod inbound;

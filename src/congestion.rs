@@ -5,18 +5,20 @@
 //! CONTEXT: all callbacks run with the socket's lock held, mostly in softirq. Nothing here sleeps or allocates.
 
 use crate::adoption::Adoption;
+use crate::challenge::{self, Answer};
 use crate::convert;
-use crate::model::control::{self, Idle, Start, Zeta};
+use crate::copied::Copied;
+use crate::model::challenge::{Challenge, BOUND_CWND};
+use crate::model::control::{Idle, Start, Zeta};
 use crate::model::copies::{Budget, PathNow, Segment};
 use crate::model::memory::{Known, Share};
-use crate::model::rules::Choice;
-use crate::model::settings::Key;
 use crate::model::stats::Metric;
 use crate::model::window::{self, Bound};
-use crate::proc::{self, Settings};
+use crate::proc;
 use crate::rules::{self, Found};
 use crate::state::STATE;
 use crate::summary;
+use crate::sys::random;
 use crate::sys::tcp::{Algorithm, CaState, Control, RateSample, Socket, Summary};
 use crate::trace;
 use kernel::sync::atomic::Relaxed;
@@ -47,19 +49,6 @@ pub(crate) struct Flow {
 
 // With the record's own fields (list, socket, what is to be restored) a flow takes one kilobyte, the slab it is allocated in.
 const _: () = assert!(core::mem::size_of::<Flow>() <= 1024 - 48);
-
-/// An engine's settings as the model wants them, read again when any of them has changed: a change reaches live connections
-/// with their next ACK.
-#[derive(Clone, Copy, Default)]
-struct Copied {
-    settings: control::Settings,
-    /// Number of their mode, see [`summary::mode`].
-    mode: u8,
-    /// Little is to be queued that was not sent yet (`shrinkPacket`).
-    is_lean: bool,
-    /// What [`proc::changes`] was just before they were read.
-    changes: u32,
-}
 
 /// The congestion control, for registration, adoption and hand-back.
 pub(crate) fn control() -> &'static Control<Flow> {
@@ -104,6 +93,11 @@ impl Flow {
         self.copies
             .spend(segment, &path, bytes_sent)
             .then(|| self.copies.keeps_order(reordered))
+    }
+
+    /// The adoption, if the peer is to be asked whether it lies. Who chose the algorithm by name has no engine that could say so.
+    fn asked(&self) -> Option<&Adoption> {
+        self.adoption.as_ref().filter(|_| !self.settings.believes)
     }
 
     /// Whether the offered windows are bound by us.
@@ -168,60 +162,12 @@ fn known(adoption: Adoption) -> Option<(Known, Share)> {
     STATE.get(&guard)?.paths.take(adoption.peer())
 }
 
-impl Copied {
-    fn of(settings: &Settings, choice: &Choice) -> Self {
-        let is_lean = settings.get(Key::ShrinkPacket) != 0;
-        let mut settings = summary::settings(settings);
-        summary::overrule(&mut settings, choice);
-        Copied {
-            settings,
-            mode: summary::mode(&settings),
-            is_lean,
-            changes: 0,
-        }
-    }
-
-    /// The settings of an engine; the shipped ones while the module ends.
-    fn read(engine: u32, choice: &Choice) -> Self {
-        let guard = rcu::read_lock();
-        match STATE
-            .get(&guard)
-            .and_then(|state| state.engines().get(engine as usize))
-        {
-            Some(engine) => Copied {
-                changes: proc::changes(),
-                ..Copied::of(&engine.settings, choice)
-            },
-            None => Copied::default(),
-        }
-    }
-
-    /// Reads them again, as they have changed; whether that could be.
-    #[cold]
-    fn renew(&mut self, adoption: Option<&Adoption>) -> bool {
-        // Before they are read: what changes meanwhile is read again.
-        let changes = proc::changes();
-        let guard = rcu::read_lock();
-        let Some(state) = STATE.get(&guard) else {
-            return false;
-        };
-        let number = adoption.map_or(0, |adoption| adoption.engine);
-        let Some(engine) = state.engines().get(number as usize) else {
-            return false;
-        };
-        let choice = adoption.map_or_else(Choice::default, |adoption| adoption.choice);
-        *self = Copied {
-            changes,
-            ..Copied::of(&engine.settings, &choice)
-        };
-        true
-    }
-}
-
 impl Algorithm for Flow {
     const NAME: &'static [u8] = b"zeta";
 
     type Context = Adoption;
+
+    type Aside = Challenge;
 
     fn control() -> &'static Control<Self> {
         &CONTROL
@@ -271,9 +217,26 @@ impl Algorithm for Flow {
         flow
     }
 
-    fn on_ack(&mut self, socket: &mut Socket<'_>, sample: &RateSample<'_>) -> bool {
+    fn on_ack(
+        &mut self,
+        challenge: &mut Challenge,
+        socket: &mut Socket<'_>,
+        sample: &RateSample<'_>,
+    ) -> bool {
         let renewed = self.renew(socket);
-        let ack = convert::ack(socket, sample);
+        if renewed && self.asked().is_some() {
+            challenge.resume();
+        }
+        let mut excused = 0;
+        let due = challenge.is_due(socket.bytes_sent());
+        if due {
+            match challenge::on_ack(challenge, socket, self.asked()) {
+                Answer::Tell(losses) => excused = losses,
+                Answer::Bound => return true,
+            }
+        }
+        let mut ack = convert::ack(socket, sample);
+        ack.losses = ack.losses.saturating_sub(excused);
         let now = ticks(ack.now_us);
         let decision = self.zeta.on_ack(ack, &self.settings.settings);
         socket.set_cwnd(decision.cwnd);
@@ -293,7 +256,12 @@ impl Algorithm for Flow {
             self.report_at = now.wrapping_add(REPORT_TICKS);
             self.report(socket, false);
         }
-        renewed || self.zeta.is_turn()
+        let turn = self.zeta.is_turn();
+        if turn {
+            let capacity = self.zeta.info().bw_bytes_per_s;
+            challenge.on_round(socket.bytes_sent(), capacity, random::word);
+        }
+        renewed || turn || due
     }
 
     fn ssthresh(&mut self, socket: &mut Socket<'_>) -> u32 {
@@ -301,8 +269,13 @@ impl Algorithm for Flow {
         self.zeta.ssthresh(socket.mss(), &self.settings.settings)
     }
 
-    fn undo_cwnd(&mut self, _socket: &mut Socket<'_>) -> u32 {
-        self.zeta.on_undo()
+    fn undo_cwnd(&mut self, challenge: &mut Challenge, _socket: &mut Socket<'_>) -> u32 {
+        let cwnd = self.zeta.on_undo();
+        if challenge.is_bound() {
+            cwnd.min(BOUND_CWND)
+        } else {
+            cwnd
+        }
     }
 
     fn on_state(&mut self, socket: &mut Socket<'_>, new: CaState) {
@@ -312,8 +285,8 @@ impl Algorithm for Flow {
         }
     }
 
-    fn on_tx_start(&mut self, socket: &mut Socket<'_>) {
-        if socket.is_app_limited() {
+    fn on_tx_start(&mut self, challenge: &mut Challenge, socket: &mut Socket<'_>) {
+        if socket.is_app_limited() && !challenge.is_bound() {
             let idle = Idle {
                 // The SYN counts as one byte.
                 is_first: socket.bytes_acked() <= 1,
@@ -335,10 +308,14 @@ impl Algorithm for Flow {
         }
     }
 
-    fn stop(&mut self, socket: &mut Socket<'_>) {
+    fn stop(&mut self, challenge: &mut Challenge, socket: &mut Socket<'_>) {
         socket.limit_unsent(false);
         self.gauge(false);
-        self.report(socket, true);
+        challenge::abandon(challenge, socket);
+        // What a liar has shown is nobody's path.
+        if !challenge.is_bound() {
+            self.report(socket, true);
+        }
         let now = socket.window_bound();
         let free = self.bound_window(now, None);
         if free != now {
@@ -352,7 +329,7 @@ impl Algorithm for Flow {
         }
     }
 
-    fn summary(&self) -> Summary {
+    fn summary(&self, challenge: &Challenge) -> Summary {
         let info = self.zeta.info();
         Summary {
             bw_bytes_per_s: info.bw_bytes_per_s,
@@ -362,8 +339,13 @@ impl Algorithm for Flow {
             queue_us: info.queue_us,
             loss_q16: info.random_loss_q16,
             phase: summary::number(info.mode),
-            mode: self.settings.mode,
+            mode: if challenge.is_bound() {
+                summary::BOUNDED
+            } else {
+                self.settings.mode
+            },
             adopted: u8::from(self.adoption.is_some()),
+            attentive: u8::from(challenge.is_attentive()),
         }
     }
 }

@@ -211,6 +211,12 @@ bool appex_skb_is_own(const struct sk_buff *skb, const struct nf_hook_state *sta
 	return appex_skb_sk_in(skb, state) && !appex_sending_copy();
 }
 
+/* Takes a packet away that TCP, in LOCAL_OUT, is to believe to be sent: no error, and nothing counts as dropped. */
+void appex_skb_withhold(struct sk_buff *skb)
+{
+	consume_skb(skb);
+}
+
 /*
  * Sends a second copy of a packet that is being sent, from LOCAL_OUT on. The
  * copy has headers of its own, shares the data, and names the same socket to
@@ -259,6 +265,35 @@ void appex_tcp_count_copy(struct sock *sk, u32 segments, bool in_order)
 		WRITE_ONCE(tp->reord_seen, 0);
 	if (tp->undo_marker)
 		tp->undo_retrans = max(tp->undo_retrans, 0) + segments;
+}
+
+/*
+ * What TCP knows of the bytes from @begin to before @end, all of them sent: whether any is acknowledged selectively, and
+ * whether any counts as lost. The socket is locked.
+ */
+u32 appex_tcp_fate(const struct sock *sk, u32 begin, u32 end)
+{
+	struct rb_node *node = sk->tcp_rtx_queue.rb_node;
+	struct sk_buff *found = NULL;
+	u32 fate = 0;
+
+	while (node) {
+		struct sk_buff *skb = rb_to_skb(node);
+
+		if (before(begin, TCP_SKB_CB(skb)->end_seq)) {
+			found = skb;
+			node = node->rb_left;
+		} else {
+			node = node->rb_right;
+		}
+	}
+	for (; found && before(TCP_SKB_CB(found)->seq, end); found = skb_rb_next(found)) {
+		if (TCP_SKB_CB(found)->sacked & TCPCB_SACKED_ACKED)
+			fate |= APPEX_SACKED;
+		if (TCP_SKB_CB(found)->sacked & TCPCB_LOST)
+			fate |= APPEX_LOST;
+	}
+	return fate;
 }
 
 /*

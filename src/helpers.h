@@ -50,6 +50,7 @@ struct sock *appex_skb_sending_sk(const struct sk_buff *skb);
 int appex_skb_iif(const struct sk_buff *skb);
 struct sock *appex_skb_full_sk(const struct sk_buff *skb);
 bool appex_skb_send_copy(struct sk_buff *skb, bool v6);
+void appex_skb_withhold(struct sk_buff *skb);
 bool appex_skb_is_first_synack(const struct sk_buff *skb);
 bool appex_skb_untranslated(const struct sk_buff *skb, bool v6, u8 *ends, u16 *ports);
 void appex_skb_log(const struct sk_buff *skb, const struct nf_hook_state *state, u16 group);
@@ -83,6 +84,10 @@ void appex_sock_unlock_bh(struct sock *sk);
 void appex_sock_put(struct sock *sk);
 bool appex_tcp_peer_time(const struct sock *sk, u32 *time);
 void appex_tcp_count_copy(struct sock *sk, u32 segments, bool in_order);
+/* Of bytes that were sent. */
+#define APPEX_SACKED 1
+#define APPEX_LOST 2
+u32 appex_tcp_fate(const struct sock *sk, u32 begin, u32 end);
 void appex_tcp_hasten_syn(struct sock *sk, u32 ms);
 void appex_tcp_bound_window(struct sock *sk, u32 bytes);
 bool appex_tcp_memory_is_short(void);

@@ -5,7 +5,8 @@
 //! A packet of a local socket meets `local_out` and `post_routing`, a
 //! forwarded one `pre_routing` and `post_routing`, a received one
 //! `pre_routing`. One of a socket of another network namespace meets `guest_out` there and `forward` here. Whatever is not understood passes uncounted. Nothing is dropped but, with
-//! `bypassOverFlows` 0, what opens a connection beyond the session limit.
+//! `bypassOverFlows` 0, what opens a connection beyond the session limit, and what is withheld from a peer that may lie
+//! ([`crate::challenge`]).
 
 use crate::adoption::{self, Adoption};
 use crate::capture;
@@ -24,7 +25,7 @@ use crate::outgoing::Outgoing;
 use crate::rules;
 use crate::state::STATE;
 use crate::sys::net_device::Device;
-use crate::sys::netfilter::{has_guests, Family, Hooks, LocalOut, Routed, Verdict};
+use crate::sys::netfilter::{has_guests, Departure, Family, Hooks, LocalOut, Routed, Verdict};
 use crate::sys::published::ReadSide;
 use crate::sys::tcp::Socket;
 use kernel::sync::rcu;
@@ -143,49 +144,51 @@ impl Met<'_> {
 }
 
 impl Hooks for Engines {
-    fn local_out(&self, family: Family, out: &Device<'_>, sending: &mut LocalOut<'_>) {
+    fn local_out(&self, family: Family, out: &Device<'_>, sending: &mut LocalOut<'_>) -> Departure {
         // A second borrow of the packet, because `sending` lends its own to the socket.
         let raw = sending.reading();
         let Some(here) = Here::new(&raw, family, out) else {
-            return;
+            return Departure::Leaves;
         };
         if let Some(plain) = here.plain(&raw).filter(Plain::is_in_the_middle) {
-            let wire = plain.wire_len(raw.segments());
-            if Outgoing::of_plain(&plain).of_ours(&here, sending, wire) {
-                return;
+            let segments = raw.segments();
+            let wire = plain.wire_len(segments);
+            let sent = Outgoing::of_plain(&plain);
+            if let Some(departure) = sent.of_ours(&here, sending, wire, segments) {
+                return departure;
             }
         }
-        opening(&here, out, sending);
+        opening(&here, out, sending)
     }
 
-    fn guest_out(&self, family: Family, sending: &mut LocalOut<'_>) {
+    fn guest_out(&self, family: Family, sending: &mut LocalOut<'_>) -> Departure {
         let raw = sending.reading();
         // Nobody's packets were ever forwarded to where they would be accelerated.
         if STATE.get(&raw).is_none_or(|state| state.via.is_empty()) {
-            return;
+            return Departure::Leaves;
         }
         let here = Here::where_attached(&raw, family, 0, |engine| {
             !engine.attached.is_empty() && engine.accelerates()
         });
         let Some(mut met) = here.and_then(|here| Met::new(here, &raw)) else {
-            return;
+            return Departure::Leaves;
         };
         let Some(sent) = Outgoing::of(&met.packet) else {
-            return;
+            return Departure::Leaves;
         };
         let Some(mut socket) = sending.socket(sent.ports.0, sent.ports.1) else {
-            return;
+            return Departure::Leaves;
         };
         if !congestion::control().controls(&socket) {
             // Who only acknowledges has nothing to accelerate.
             if met.packet.payload == 0 || !socket.can_send() {
-                return;
+                return Departure::Leaves;
             }
             let Some(way) = met.here.state.via.find(&met.packet.flow()) else {
-                return;
+                return Departure::Leaves;
             };
             if !met.here.engine.attached.contains(way.interface) {
-                return;
+                return Departure::Leaves;
             }
             met.here.interface = way.interface;
             if way.is_accelerated {
@@ -202,7 +205,9 @@ impl Hooks for Engines {
         let adopted = adopted
             .flatten()
             .filter(|adoption| met.here.engine.attached.contains(adoption.interface));
-        let Some(adoption) = adopted else { return };
+        let Some(adoption) = adopted else {
+            return Departure::Leaves;
+        };
         if met.here.scope.captures() {
             let way = Way {
                 interface: adoption.interface,
@@ -212,9 +217,8 @@ impl Hooks for Engines {
             met.here.state.via.mark(&met.packet.flow(), way);
         }
         let is_again = sent.is_again(&socket);
-        if let Some(in_order) = sent.attend(&met.here, &mut socket, is_again) {
-            sent.double(&met.here, sending, in_order);
-        }
+        let fate = sent.attend(&met.here, &mut socket, is_again, raw.segments());
+        sent.depart(&met.here, sending, fate)
     }
 
     fn forward(&self, family: Family, dev: &Device<'_>, out: &Device<'_>, routed: &Routed<'_>) {
@@ -277,27 +281,27 @@ impl Hooks for Engines {
 
 /// A packet in LOCAL_OUT that is not one of many: no socket of ours sends it, or it is the first or last of its connection.
 #[inline(never)]
-fn opening(here: &Here<'_>, out: &Device<'_>, sending: &mut LocalOut<'_>) {
+fn opening(here: &Here<'_>, out: &Device<'_>, sending: &mut LocalOut<'_>) -> Departure {
     let raw = sending.reading();
     let Some(met) = Met::new(*here, &raw) else {
-        return;
+        return Departure::Leaves;
     };
     let packet = &met.packet;
     let Some(sent) = Outgoing::of(packet) else {
         met.count(Metric::LanInBytes);
-        return;
+        return Departure::Leaves;
     };
     let Some(mut socket) = sending.socket(sent.ports.0, sent.ports.1) else {
         met.count(Metric::LanInBytes);
         met.answer(sending);
-        return;
+        return Departure::Leaves;
     };
     let is_again = sent.is_again(&socket);
     if packet.payload == 0 || !is_again {
         met.count(Metric::LanInBytes);
     }
     if !here.scope.accelerates() {
-        return;
+        return Departure::Leaves;
     }
     if sent.flags.opens() {
         if let Some(ms) = synack_timeout_ms(here.engine.hot().syn_retran_ms, 0) {
@@ -306,13 +310,12 @@ fn opening(here: &Here<'_>, out: &Device<'_>, sending: &mut LocalOut<'_>) {
     }
     if !congestion::control().controls(&socket) {
         if !socket.can_send() {
-            return;
+            return Departure::Leaves;
         }
         met.adopt(&raw, is_onlink(out, packet.dest), &mut socket);
     }
-    if let Some(in_order) = sent.attend(here, &mut socket, is_again) {
-        sent.double(here, sending, in_order);
-    }
+    let fate = sent.attend(here, &mut socket, is_again, raw.segments());
+    sent.depart(here, sending, fate)
 }
 
 /// A packet in POST_ROUTING that is not one of many.

@@ -3,13 +3,15 @@
 //! What a local socket sends, in LOCAL_OUT, while the socket is at hand.
 
 use crate::adoption;
+use crate::challenge;
 use crate::congestion;
 use crate::meet::Here;
-use crate::model::classify::{Packet, TcpFlags, Transport};
+use crate::model::challenge::Packet;
+use crate::model::classify::{self, TcpFlags, Transport};
 use crate::model::copies::Segment;
 use crate::model::plain::Plain;
 use crate::model::stats::{Event, Metric};
-use crate::sys::netfilter::LocalOut;
+use crate::sys::netfilter::{Departure, LocalOut};
 use crate::sys::tcp::Socket;
 
 /// A TCP segment that a local socket sends.
@@ -23,8 +25,19 @@ pub(crate) struct Outgoing {
     payload: u32,
 }
 
+/// What becomes of it.
+#[derive(Clone, Copy)]
+pub(crate) enum Fate {
+    /// It goes.
+    Leaves,
+    /// It is to be sent twice; whether the peer gets both in order.
+    Twice(bool),
+    /// It does not leave.
+    Withheld,
+}
+
 impl Outgoing {
-    pub(crate) fn of(packet: &Packet) -> Option<Self> {
+    pub(crate) fn of(packet: &classify::Packet) -> Option<Self> {
         let Transport::Tcp { seq, flags, .. } = packet.transport else {
             return None;
         };
@@ -52,18 +65,22 @@ impl Outgoing {
         self.seq.wrapping_sub(socket.snd_nxt()) >> 31 == 1
     }
 
-    /// What there is to do about a segment that an adopted socket sends. `Some` if it is to be sent twice: whether the
-    /// peer gets both in order.
+    /// What there is to do about a segment that an adopted socket sends.
     #[inline(always)]
     pub(crate) fn attend(
         &self,
         here: &Here<'_>,
         socket: &mut Socket<'_>,
         is_again: bool,
-    ) -> Option<bool> {
+        segments: u32,
+    ) -> Fate {
         if self.payload == 0 {
             // A window that is offered with data is that of the acknowledgement before it, or little more.
             adoption::limit_window(here.state, socket);
+        } else if congestion::control().is_attentive(socket) {
+            if let Some(fate) = self.show(here, socket, is_again, segments) {
+                return fate;
+            }
         }
         let end = self.seq.wrapping_add(self.payload);
         let segment = Segment {
@@ -75,16 +92,67 @@ impl Outgoing {
             is_drained: socket.write_seq().wrapping_sub(socket.snd_nxt()) <= 1,
         };
         if !segment.is_candidate() || !here.scope.copies() {
-            return None;
+            return Fate::Leaves;
         }
         let (sent, reordered) = (socket.bytes_sent(), socket.saw_reordering());
         let flow = |flow: &mut congestion::Flow| flow.wants_copy(segment, sent, reordered);
-        congestion::control().with(socket, flow).flatten()
+        let wanted = congestion::control().with(socket, flow).flatten();
+        wanted.map_or(Fate::Leaves, Fate::Twice)
+    }
+
+    /// Shows data to a flow that wants to see what its socket sends. `None` if nothing follows for it.
+    #[cold]
+    fn show(
+        &self,
+        here: &Here<'_>,
+        socket: &mut Socket<'_>,
+        is_again: bool,
+        segments: u32,
+    ) -> Option<Fate> {
+        let end = self.seq.wrapping_add(self.payload);
+        let packet = Packet {
+            seq: self.seq,
+            payload: self.payload,
+            segments,
+            is_again,
+            behind: socket.write_seq().wrapping_sub(end),
+        };
+        let shown = congestion::control().with_aside(socket, |_, challenge, socket| {
+            let withheld = challenge::on_packet(challenge, socket, &packet);
+            (withheld, challenge.is_bound())
+        });
+        match shown {
+            Some((true, _)) => {
+                here.state.count(here.number, Event::WithheldPackets);
+                Some(Fate::Withheld)
+            }
+            // Nothing is done to have it sooner.
+            Some((_, true)) => Some(Fate::Leaves),
+            _ => None,
+        }
+    }
+
+    /// Lets the packet go as it was decided.
+    #[inline(always)]
+    pub(crate) fn depart(
+        &self,
+        here: &Here<'_>,
+        sending: &mut LocalOut<'_>,
+        fate: Fate,
+    ) -> Departure {
+        match fate {
+            Fate::Leaves => Departure::Leaves,
+            Fate::Twice(in_order) => {
+                self.double(here, sending, in_order);
+                Departure::Leaves
+            }
+            Fate::Withheld => Departure::Withheld,
+        }
     }
 
     /// Sends the packet a second time.
     #[cold]
-    pub(crate) fn double(&self, here: &Here<'_>, sending: &mut LocalOut<'_>, in_order: bool) {
+    fn double(&self, here: &Here<'_>, sending: &mut LocalOut<'_>, in_order: bool) {
         if !sending.send_copy() {
             return;
         }
@@ -95,24 +163,27 @@ impl Outgoing {
         }
     }
 
-    /// A segment of a socket that is ours already: all that there is to do in LOCAL_OUT, or nothing and `false` if it is another's.
+    /// A segment of a socket that is ours already: all that there is to do in LOCAL_OUT, or nothing and `None` if it is another's.
     #[inline(always)]
-    pub(crate) fn of_ours(&self, here: &Here<'_>, sending: &mut LocalOut<'_>, wire: u64) -> bool {
-        let Some(mut socket) = sending.socket(self.ports.0, self.ports.1) else {
-            return false;
-        };
+    pub(crate) fn of_ours(
+        &self,
+        here: &Here<'_>,
+        sending: &mut LocalOut<'_>,
+        wire: u64,
+        segments: u32,
+    ) -> Option<Departure> {
+        let mut socket = sending.socket(self.ports.0, self.ports.1)?;
         if !congestion::control().controls(&socket) {
-            return false;
+            return None;
         }
         let is_again = self.is_again(&socket);
         if self.payload == 0 || !is_again {
             here.count(Metric::LanInBytes, wire);
         }
-        if here.scope.accelerates() {
-            if let Some(in_order) = self.attend(here, &mut socket, is_again) {
-                self.double(here, sending, in_order);
-            }
+        if !here.scope.accelerates() {
+            return Some(Departure::Leaves);
         }
-        true
+        let fate = self.attend(here, &mut socket, is_again, segments);
+        Some(self.depart(here, sending, fate))
     }
 }

@@ -10,7 +10,10 @@ use crate::proc;
 use crate::sys::tcp::Summary;
 
 /// Words for the numbers that [`mode`] gives.
-const MODES: [&str; 4] = ["normal", "conservative", "strong", "max"];
+const MODES: [&str; 5] = ["normal", "conservative", "strong", "max", "bounded"];
+
+/// Number of the mode of a flow whose peer has acknowledged what was never sent.
+pub(crate) const BOUNDED: u8 = 4;
 
 /// What the controller is doing, as a number.
 pub(crate) const fn number(phase: Mode) -> u8 {

@@ -24,6 +24,8 @@ METRICS_OF_EVENTS=(
 	'AdoptFailures appex_sockets_not_adopted_total Sockets that could not be adopted and stayed as they were.'
 	'OverLimitPassed appex_over_limit_passed_packets_total Packets of flows beyond the session limit that passed untouched.'
 	'OverLimitRefused appex_over_limit_refused_connections_total Connections beyond the session limit that were refused.'
+	'SocketsBounded appex_bounded_connections_total Connections whose peer acknowledged what was never sent.'
+	'WithheldPackets appex_withheld_packets_total Packets not sent, once, to see whether the peer acknowledges them.'
 	'CopiedPackets appex_copied_packets_total Packets sent twice because the path is known to lose.'
 	'LoweredWindows appex_lowered_window_packets_total Packets whose window was written smaller to slow an inbound transfer down.'
 	'QueueDrops appex_queue_dropped_packets_total Packets dropped by the shaper.'

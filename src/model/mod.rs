@@ -33,6 +33,7 @@
     )
 )]
 
+pub mod challenge;
 pub mod classify;
 pub mod control;
 pub mod copies;

@@ -62,6 +62,8 @@ counters! {
     AdoptFailures: "sockets that could not be adopted and stayed as they were";
     OverLimitPassed: "packets of flows beyond the session limit that passed untouched";
     OverLimitRefused: "first packets of connections beyond the session limit that were refused (bypassOverFlows)";
+    SocketsBounded: "connections whose peer acknowledged what was never sent, so that they have ten packets at a time for good";
+    WithheldPackets: "packets that were not sent, once, to see whether the peer acknowledges them";
     CopiedPackets: "packets sent twice because the path is known to lose and a timer would have to notice their loss";
     QueueDrops: "packets dropped by the shaper because its queue was full or stood too long";
     QueueMarks: "packets marked by the shaper (ECN) because their queue stood too long";

@@ -28,4 +28,5 @@ pub(crate) mod random;
 pub(crate) mod skb;
 pub(crate) mod tcp;
 pub(crate) mod time;
+mod verdict;
 pub(crate) mod work;

@@ -5,13 +5,14 @@
 //! C header: `include/linux/netfilter.h`.
 //!
 //! A hook looks, counts, takes over sockets and may send a copy. It lets every
-//! packet pass but the first ones of connections that are to be refused; it never
-//! queues or steals.
+//! packet pass but the first ones of connections that are to be refused, and those of
+//! local sockets that are to be [withheld](Departure::Withheld); it never queues.
 
 use super::bindings as c;
 use super::net_device::Device;
 use super::skb::Packet;
 use super::tcp::Socket;
+pub(crate) use super::verdict::{Departure, Verdict};
 use core::pin::Pin;
 use kernel::error::to_result;
 use kernel::ffi;
@@ -37,25 +38,6 @@ pub(crate) struct Priorities {
     pub(crate) rx_v6: i32,
     /// IPv6 POST_ROUTING.
     pub(crate) tx_v6: i32,
-}
-
-/// What becomes of a packet.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Verdict {
-    /// It goes on.
-    Pass,
-    /// It is dropped. A local sender is told "connection refused".
-    Refuse,
-}
-
-impl Verdict {
-    fn to_raw(self) -> ffi::c_uint {
-        match self {
-            Verdict::Pass => c::NF_ACCEPT,
-            // As the macro NF_DROP_ERR() does it: the error in the upper half.
-            Verdict::Refuse => (c::ECONNREFUSED << 16) | c::NF_DROP,
-        }
-    }
 }
 
 /// A packet met in PRE_ROUTING, FORWARD or POST_ROUTING.
@@ -168,10 +150,10 @@ impl<'a> LocalOut<'a> {
 /// when a process sends.
 pub(crate) trait Hooks: Sync + 'static {
     /// A packet of a local socket that will leave by `out`, but not a copy made by [`LocalOut::send_copy`].
-    fn local_out(&self, family: Family, out: &Device<'_>, sending: &mut LocalOut<'_>);
+    fn local_out(&self, family: Family, out: &Device<'_>, sending: &mut LocalOut<'_>) -> Departure;
 
     /// The same of a local socket of another namespace.
-    fn guest_out(&self, family: Family, sending: &mut LocalOut<'_>);
+    fn guest_out(&self, family: Family, sending: &mut LocalOut<'_>) -> Departure;
 
     /// A packet that is forwarded from `dev` to `out`, before the sender's address is translated, and after the receiver's.
     fn forward(&self, family: Family, dev: &Device<'_>, out: &Device<'_>, packet: &Routed<'_>);
@@ -305,7 +287,9 @@ unsafe extern "C" fn local_out_hook<H: Hooks, const V6: bool>(
         if let Some(out) = Device::from_raw((*state).out) {
             let packet = Packet::from_raw(skb);
             // INVARIANT: This hook is registered in LOCAL_OUT.
-            (*target.cast::<H>()).local_out(family(V6), &out, &mut LocalOut { packet, v6: V6 });
+            let mut sending = LocalOut { packet, v6: V6 };
+            let departure = (*target.cast::<H>()).local_out(family(V6), &out, &mut sending);
+            return departure.to_raw(skb);
         }
     }
     c::NF_ACCEPT
@@ -327,9 +311,10 @@ unsafe extern "C" fn guest_out_hook<H: Hooks, const V6: bool>(
         }
         let packet = Packet::from_raw(skb);
         // INVARIANT: As above.
-        (*target.cast::<H>()).guest_out(family(V6), &mut LocalOut { packet, v6: V6 });
+        let mut sending = LocalOut { packet, v6: V6 };
+        let departure = (*target.cast::<H>()).guest_out(family(V6), &mut sending);
+        departure.to_raw(skb)
     }
-    c::NF_ACCEPT
 }
 
 /// # Safety

@@ -65,6 +65,10 @@ refuse "other bytes than were sent are noticed" client python3 "$HERE/traffic.py
 errors=$({ nstat -asz TcpInCsumErrors; client nstat -asz TcpInCsumErrors; } | awk '/InCsumErrors/ { n += $2 } END { print n }')
 at_least "damaged segments reached TCP" 10 "$errors"
 at_least "all connections were accelerated" $((12 * CONNECTIONS)) "$(stat_of SocketsAdopted)"
+same "none of these paths makes a receiver a liar" 0 "$(stat_of SocketsBounded)"
+if [ "$BYTES_EACH" -ge 20000000 ]; then
+	at_least "though most were asked" $((12 * CONNECTIONS)) "$(stat_of WithheldPackets)"
+fi
 check "no flow is left" until_true 30 sh -c "grep -q '^NumOfAccFlows = 0' $PROC/stats"
 check "the module unloads" rmmod appex
 finish

@@ -117,7 +117,32 @@ impl<A: Algorithm> Control<A> {
             return None;
         }
         // SAFETY: The socket is full and locked by its type's invariant, and its ops are ours.
-        unsafe { super::ops::with_quietly::<A, R>(socket.as_ptr(), |flow, _| f(flow)) }
+        unsafe { super::ops::with_quietly::<A, R>(socket.as_ptr(), |flow, _, _| f(flow)) }
+    }
+
+    /// Whether the flow of a socket under this algorithm's control wants to see what the socket sends. Context: the socket's lock
+    /// held.
+    #[inline(always)]
+    pub(crate) fn is_attentive(&self, socket: &Socket<'_>) -> bool {
+        // SAFETY: A byte of the private area, whoever uses it.
+        let attentive = unsafe {
+            ptr::read_volatile(&raw const (*private::<A>(socket.as_ptr())).summary.attentive)
+        };
+        attentive != 0 && self.uses_us(socket.as_ptr())
+    }
+
+    /// Runs `f` on the flow of a socket under this algorithm's control and what lies aside, and renews what is shown of it.
+    /// Context: as [`Control::with`].
+    pub(crate) fn with_aside<R>(
+        &self,
+        socket: &mut Socket<'_>,
+        f: impl FnOnce(&mut A, &mut A::Aside, &mut Socket<'_>) -> R,
+    ) -> Option<R> {
+        if !self.uses_us(socket.as_ptr()) {
+            return None;
+        }
+        // SAFETY: The socket is full and locked by its type's invariant, and its ops are ours.
+        unsafe { super::ops::with::<A, R>(socket.as_ptr(), f) }
     }
 
     /// Takes the socket over. Errors, leaving it as it is: `EINVAL` when it has
@@ -172,15 +197,21 @@ impl<A: Algorithm> Control<A> {
             }
         };
         let algorithm = A::start(socket, Some(context));
-        let summary = algorithm.summary();
+        let aside = A::Aside::default();
+        let summary = algorithm.summary(&aside);
         let record = KBox::into_raw(slot.write(Record {
             node: c::list_head::default(),
             sk,
             saved: Some(saved),
             algorithm,
         }));
+        let area = Private {
+            record,
+            summary,
+            aside,
+        };
         // SAFETY: The area is ours now, and large enough (asserted in `private`).
-        unsafe { ptr::write(private::<A>(sk), Private { record, summary }) };
+        unsafe { ptr::write(private::<A>(sk), area) };
         // SAFETY: A lock-free reader sees either the old or our ops; both are valid.
         unsafe { ptr::write_volatile(&raw mut (*icsk).icsk_ca_ops, self.ops.get()) };
         let shard = self.shard(sk);
@@ -210,15 +241,21 @@ impl<A: Algorithm> Control<A> {
         // SAFETY: As above.
         unsafe { c::appex_pacing_request(sk) };
         let algorithm = A::start(&mut socket, None);
-        let summary = algorithm.summary();
+        let aside = A::Aside::default();
+        let summary = algorithm.summary(&aside);
         let record = KBox::into_raw(slot.write(Record {
             node: c::list_head::default(),
             sk,
             saved: None,
             algorithm,
         }));
+        let area = Private {
+            record,
+            summary,
+            aside,
+        };
         // SAFETY: The area is ours and large enough (asserted in `private`).
-        unsafe { ptr::write(private::<A>(sk), Private { record, summary }) };
+        unsafe { ptr::write(private::<A>(sk), area) };
     }
 
     /// Ends our control of a flow: frees the record and, if the socket was
@@ -239,8 +276,8 @@ impl<A: Algorithm> Control<A> {
         // SAFETY: Promised by the caller.
         let mut socket = unsafe { Socket::from_raw(sk) };
         // SAFETY: The record is alive and only reachable under the lock, except for its list
-        // node, which is not touched here.
-        unsafe { (*record).algorithm.stop(&mut socket) };
+        // node, which is not touched here. What lies aside was written with it.
+        unsafe { (*record).algorithm.stop(&mut (*area).aside, &mut socket) };
         // SAFETY: As above; only the owner of the lock writes `saved`.
         if let Some(saved) = unsafe { (*record).saved.take() } {
             let shard = self.shard(sk);

@@ -18,6 +18,7 @@ mod socket;
 mod trace;
 mod unsent;
 mod view;
+mod withheld;
 
 pub(crate) use control::Control;
 pub(crate) use ops::{Algorithm, Summary};

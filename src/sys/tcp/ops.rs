@@ -31,6 +31,8 @@ pub(crate) struct Summary {
     /// Not zero for a socket that was adopted, zero for one configured by name. No `bool`: a reader
     /// without the lock may find anything here.
     pub(crate) adopted: u8,
+    /// Not zero if the flow wants to see what it sends, see [`Control::is_attentive`].
+    pub(crate) attentive: u8,
 }
 
 /// One flow's congestion control.
@@ -44,6 +46,9 @@ pub(crate) trait Algorithm: Sized + Send + 'static {
     /// What an adopting caller passes on to [`Algorithm::start`].
     type Context: Copy;
 
+    /// What it keeps in the socket itself, where a little room is left: its record has none.
+    type Aside: Default + 'static;
+
     /// The one [`Control`] of this algorithm.
     fn control() -> &'static Control<Self>;
 
@@ -51,25 +56,30 @@ pub(crate) trait Algorithm: Sized + Send + 'static {
     fn start(socket: &mut Socket<'_>, context: Option<Self::Context>) -> Self;
 
     /// After the ACK's bookkeeping: sets window and pacing rate. Returns whether what is shown of the flow is to be renewed.
-    fn on_ack(&mut self, socket: &mut Socket<'_>, sample: &RateSample<'_>) -> bool;
+    fn on_ack(
+        &mut self,
+        aside: &mut Self::Aside,
+        socket: &mut Socket<'_>,
+        sample: &RateSample<'_>,
+    ) -> bool;
 
     /// Loss recovery starts: the new slow-start threshold, segments.
     fn ssthresh(&mut self, socket: &mut Socket<'_>) -> u32;
 
     /// The reduction was needless: the window to go back to, segments.
-    fn undo_cwnd(&mut self, socket: &mut Socket<'_>) -> u32;
+    fn undo_cwnd(&mut self, aside: &mut Self::Aside, socket: &mut Socket<'_>) -> u32;
 
     /// Loss recovery is about to change its state.
     fn on_state(&mut self, socket: &mut Socket<'_>, new: CaState);
 
     /// The first data after the pipe was empty.
-    fn on_tx_start(&mut self, socket: &mut Socket<'_>);
+    fn on_tx_start(&mut self, aside: &mut Self::Aside, socket: &mut Socket<'_>);
 
     /// The flow ends or goes back to what it had before.
-    fn stop(&mut self, socket: &mut Socket<'_>);
+    fn stop(&mut self, aside: &mut Self::Aside, socket: &mut Socket<'_>);
 
     /// What to show for this flow.
-    fn summary(&self) -> Summary;
+    fn summary(&self, aside: &Self::Aside) -> Summary;
 }
 
 /// What our congestion control keeps in the socket's 104 private bytes.
@@ -80,6 +90,8 @@ pub(crate) trait Algorithm: Sized + Send + 'static {
 pub(super) struct Private<A: Algorithm> {
     pub(super) record: *mut super::control::Record<A>,
     pub(super) summary: Summary,
+    /// Valid while there is a record.
+    pub(super) aside: A::Aside,
 }
 
 /// The private area of a socket.
@@ -114,8 +126,8 @@ pub(super) unsafe fn clear_private(sk: *mut c::sock) {
 /// # Safety
 ///
 /// As [`with`], and the socket has a record.
-unsafe fn show<A: Algorithm>(sk: *mut c::sock, algorithm: &A) {
-    let summary = algorithm.summary();
+unsafe fn show<A: Algorithm>(sk: *mut c::sock, algorithm: &A, aside: &A::Aside) {
+    let summary = algorithm.summary(aside);
     // SAFETY: Our ops imply that the area holds a `Private<A>`; the lock makes us its only writer.
     unsafe { ptr::write_volatile(&raw mut (*private::<A>(sk)).summary, summary) };
 }
@@ -127,13 +139,13 @@ unsafe fn show<A: Algorithm>(sk: *mut c::sock, algorithm: &A) {
 /// `sk` is a full TCP socket locked by this context whose `icsk_ca_ops` are ours.
 pub(super) unsafe fn with<A: Algorithm, R>(
     sk: *mut c::sock,
-    f: impl FnOnce(&mut A, &mut Socket<'_>) -> R,
+    f: impl FnOnce(&mut A, &mut A::Aside, &mut Socket<'_>) -> R,
 ) -> Option<R> {
     // SAFETY: Promised by the caller; `f` is called with the record.
     unsafe {
-        with_quietly::<A, R>(sk, |algorithm, socket| {
-            let result = f(algorithm, socket);
-            show(sk, algorithm);
+        with_quietly::<A, R>(sk, |algorithm, aside, socket| {
+            let result = f(algorithm, aside, socket);
+            show(sk, algorithm, aside);
             result
         })
     }
@@ -146,7 +158,7 @@ pub(super) unsafe fn with<A: Algorithm, R>(
 /// As [`with`].
 pub(super) unsafe fn with_quietly<A: Algorithm, R>(
     sk: *mut c::sock,
-    f: impl FnOnce(&mut A, &mut Socket<'_>) -> R,
+    f: impl FnOnce(&mut A, &mut A::Aside, &mut Socket<'_>) -> R,
 ) -> Option<R> {
     let private = private::<A>(sk);
     // SAFETY: Our ops imply that the area holds a `Private<A>`; the lock makes us its only user.
@@ -158,9 +170,12 @@ pub(super) unsafe fn with_quietly<A: Algorithm, R>(
     // and `algorithm` is touched under that lock only. No reference to the whole record: its
     // list node changes under the shard's lock.
     let algorithm = unsafe { &mut (*record).algorithm };
+    // SAFETY: Written together with the record, so valid as long; touched under the same lock only. Nobody else refers to this
+    // part of the area: what is shown lies beside it, and a `Socket` never reaches in here.
+    let aside = unsafe { &mut (*private).aside };
     // SAFETY: Promised by the caller.
     let mut socket = unsafe { Socket::from_raw(sk) };
-    Some(f(algorithm, &mut socket))
+    Some(f(algorithm, aside, &mut socket))
 }
 
 /// # Safety
@@ -192,9 +207,9 @@ pub(super) unsafe extern "C" fn cong_control<A: Algorithm>(
     let sample = RateSample::new(unsafe { &*rs });
     // SAFETY: Promised by the caller.
     let done = unsafe {
-        with_quietly::<A, _>(sk, |a, socket| {
-            if a.on_ack(socket, &sample) {
-                show(sk, a);
+        with_quietly::<A, _>(sk, |a, aside, socket| {
+            if a.on_ack(aside, socket, &sample) {
+                show(sk, a, aside);
             }
         })
     };
@@ -216,7 +231,7 @@ pub(super) unsafe extern "C" fn cong_control<A: Algorithm>(
 /// Called by TCP with the socket locked.
 pub(super) unsafe extern "C" fn ssthresh<A: Algorithm>(sk: *mut c::sock) -> u32 {
     // SAFETY: Promised by the caller.
-    let own = unsafe { with::<A, _>(sk, |a, socket| a.ssthresh(socket).max(2)) };
+    let own = unsafe { with::<A, _>(sk, |a, _, socket| a.ssthresh(socket).max(2)) };
     own.unwrap_or_else(|| {
         // SAFETY: Promised by the caller; Reno's rule for a flow without a record.
         unsafe {
@@ -234,8 +249,8 @@ pub(super) unsafe extern "C" fn undo_cwnd<A: Algorithm>(sk: *mut c::sock) -> u32
     // TCP warns about a window that is not positive as an `int`.
     // SAFETY: Promised by the caller.
     let own = unsafe {
-        with::<A, _>(sk, |a, socket| {
-            a.undo_cwnd(socket).clamp(1, i32::MAX as u32)
+        with::<A, _>(sk, |a, aside, socket| {
+            a.undo_cwnd(aside, socket).clamp(1, i32::MAX as u32)
         })
     };
     // SAFETY: Promised by the caller.
@@ -248,7 +263,7 @@ pub(super) unsafe extern "C" fn undo_cwnd<A: Algorithm>(sk: *mut c::sock) -> u32
 pub(super) unsafe extern "C" fn set_state<A: Algorithm>(sk: *mut c::sock, new: u8) {
     let new = CaState::from_raw(u32::from(new));
     // SAFETY: Promised by the caller.
-    let _ = unsafe { with::<A, _>(sk, |a, socket| a.on_state(socket, new)) };
+    let _ = unsafe { with::<A, _>(sk, |a, _, socket| a.on_state(socket, new)) };
 }
 
 /// # Safety
@@ -256,7 +271,7 @@ pub(super) unsafe extern "C" fn set_state<A: Algorithm>(sk: *mut c::sock, new: u
 /// Called by TCP with the socket locked.
 pub(super) unsafe extern "C" fn cwnd_event_tx_start<A: Algorithm>(sk: *mut c::sock) {
     // SAFETY: Promised by the caller.
-    let _ = unsafe { with::<A, _>(sk, |a, socket| a.on_tx_start(socket)) };
+    let _ = unsafe { with::<A, _>(sk, |a, aside, socket| a.on_tx_start(aside, socket)) };
 }
 
 /// Windows of room in the send buffer; without this callback TCP keeps two. With
