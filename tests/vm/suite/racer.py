@@ -20,7 +20,7 @@ import socket
 import sys
 
 SWITCHES = ("conservMode", "maxTxEnable", "subnetAccEnable", "trackRandomLoss", "advAccEnable", "shaperEnable", "hostFairEnable")
-RULES = ("lport=7000 off", "to=10.9.0.0/24 mode=max rate=50000", "to=10.9.0.0/24 lport=7001 mode=strong")
+RULES = ("lport=7003 off", "to=10.9.0.0/24 mode=max rate=50000", "to=10.9.0.0/24 lport=7002 mode=strong")
 done = refused = 0
 
 
