@@ -26,9 +26,12 @@ readers() {
 }
 # What the kernel has allocated for itself and cannot give away, kB.
 kernel_kb() {
+	local cache
 	sync
 	echo 3 >/proc/sys/vm/drop_caches
 	sleep 1
+	# Pages of which no object is used, kept for the next one.
+	for cache in /sys/kernel/slab/*/shrink; do echo 1 >"$cache"; done
 	awk '/^(SUnreclaim|Percpu|VmallocUsed):/ { n += $2 } END { print n }' /proc/meminfo
 }
 # slabs: the kernel's caches and what each takes, kB

@@ -86,9 +86,12 @@ lives() {
 RMMOD_SECONDS=30
 # What the kernel has allocated for itself and cannot give away, kB.
 kernel_kb() {
+	local cache
 	sync
 	echo 3 >/proc/sys/vm/drop_caches
 	sleep 1
+	# Pages of which no object is used, kept for the next one.
+	for cache in /sys/kernel/slab/*/shrink; do echo 1 >"$cache"; done
 	awk '/^(SUnreclaim|Percpu|VmallocUsed):/ { n += $2 } END { print n }' /proc/meminfo
 }
 # Closed by their programs, and not yet by their peers.
@@ -138,7 +141,7 @@ for kind in "${everybody[@]}" look outages; do
 done
 for name in hold new4 new6; do
 	whole=$(sum $name whole)
-	check "$name: $whole transfers arrived whole" test "$whole" -ge "$seconds"
+	check "$name: $whole transfers arrived whole" test "$whole" -ge $((seconds / 20 + 1))
 	same "$name: none failed" 0 "$(sum $name failed)"
 	[ "$(sum $name failed)" = 0 ] || grep -vE 'whole,|^held' /run/crowd.$name | sort | uniq -c | sed 's/^/# /'
 done
