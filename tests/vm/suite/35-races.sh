@@ -56,13 +56,15 @@ look() {
 }
 # Loads it, lets it live for up to two seconds, unloads it. A socket that asked for zeta by name holds it for a moment.
 lives() {
-	local count=0 adopted=0 longest=0 began took tries held=0
+	local count=0 adopted=0 longest=0 began took tries held=0 sockets adoptions=0
 	until enough; do
 		modprobe appex engines=2 || return 1
 		until_true 10 test -e "$ENGINE/wanIf" || return 1
 		engine_write wanIf "+$nic" || return 1
 		sleep "$((RANDOM % 2)).$((RANDOM % 10))"
-		[ "$(counter NumOfAccFlows)" = 0 ] || adopted=$((adopted + 1))
+		sockets=$(counter SocketsAdopted)
+		adoptions=$((adoptions + sockets))
+		[ "$sockets" = 0 ] || adopted=$((adopted + 1))
 		# Refused at once while a socket holds it by name, else it goes or is stuck.
 		for ((tries = 0; ; tries++)); do
 			began=$(date +%s%N)
@@ -78,7 +80,8 @@ lives() {
 		[ "$tries" = 0 ] || held=$((held + 1))
 		count=$((count + 1))
 	done
-	echo "$count lives, connections were accelerated in $adopted, sockets held it at the end of $held, the longest unload took $longest ms"
+	echo "$count lives, in $adopted of them $adoptions connections were taken over; sockets held it at the end of $held;" \
+		"the longest unload took $longest ms"
 	# On busy processors a life takes up to ten seconds, of which the module waits none.
 	[ "$count" -gt $((seconds / 30)) ] && [ "$adopted" -ge $((count / 8)) ]
 }
