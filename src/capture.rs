@@ -60,13 +60,16 @@ pub(crate) fn is_wanted(guard: &impl ReadSide) -> bool {
     current.is_some_and(|(_, engine)| engine.captures())
 }
 
-/// A packet that is forwarded to an attached interface, perhaps of a container. Context: as the hooks.
+/// A packet that is forwarded to an attached interface: of a container, or to one whose own interface is attached, too.
+/// Context: as the hooks.
 #[cold]
-pub(crate) fn of_guest(state: &State, routed: &Routed<'_>, packet: &Packet) {
+pub(crate) fn to_attached(state: &State, routed: &Routed<'_>, packet: &Packet) {
     let way = state.via.find(&packet.flow());
     if way.is_some_and(|way| way.is_accelerated) {
         routed.log(GROUP);
+        return;
     }
+    to_guest(state, routed, packet);
 }
 
 /// A packet that is forwarded from an attached interface, perhaps to a container. Context: as the hooks.

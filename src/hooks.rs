@@ -239,7 +239,7 @@ impl Hooks for Engines {
             };
             met.here.state.via.note(&met.packet.flow(), way);
             if met.here.scope.captures() {
-                capture::of_guest(met.here.state, routed, &met.packet);
+                capture::to_attached(met.here.state, routed, &met.packet);
             }
         }
     }
