@@ -24,6 +24,9 @@ use kernel::sync::Arc;
 /// second at most; idle flows, and sockets whose interface is gone, do not wait for ever.
 const REAP_MS: (u32, u32) = (200, 10_000);
 
+/// Longest rest of the reaper between two looks whether its pause is over, milliseconds: a new pause counts that soon.
+const LOOK_MS: u64 = 1_000;
+
 /// Milliseconds for each unit of `taskSchedDelay`: as shipped (100) it is a second, short against every idle timeout.
 const DELAY_UNIT_MS: u32 = 10;
 
@@ -283,12 +286,31 @@ pub(crate) fn is_tcp(packet: &Packet) -> bool {
 
 /// Periodic work: forgets idle flows, counts active ones, hands back sockets
 /// whose interface was detached.
-pub(crate) struct Reaper(pub(crate) Arc<State>);
+pub(crate) struct Reaper {
+    state: Arc<State>,
+    /// When its last round was, milliseconds.
+    last: Atomic<u64>,
+}
 
-impl Task for Reaper {
-    fn run(&self) -> u32 {
-        let state = &self.0;
-        let now = Millis(now_ms());
+impl Reaper {
+    /// Its first round is at once.
+    pub(crate) fn new(state: Arc<State>) -> Self {
+        Reaper {
+            state,
+            last: Atomic::new(0),
+        }
+    }
+
+    /// How long its pause lasts yet, milliseconds, as settings are now: not as they were when it began.
+    fn rest_ms(&self, now_ms: u64) -> u32 {
+        let since = now_ms.saturating_sub(self.last.load(Relaxed));
+        let rest = u64::from(pause_ms(&self.state)).saturating_sub(since);
+        // CAST: at most a second.
+        rest.min(LOOK_MS) as u32
+    }
+
+    fn round(&self, now: Millis) {
+        let state = &self.state;
         // Flows of one engine obey the engine's own setting.
         let short = |engine: u32| {
             let engine = state.engines().get(engine as usize);
@@ -317,7 +339,19 @@ impl Task for Reaper {
             }
         }
         adoption::review_if_due(state);
-        pause_ms(state)
+    }
+}
+
+impl Task for Reaper {
+    fn run(&self) -> u32 {
+        let now = now_ms();
+        let rest = self.rest_ms(now);
+        if rest > 0 {
+            return rest;
+        }
+        self.last.store(now, Relaxed);
+        self.round(Millis(now));
+        self.rest_ms(now)
     }
 }
 
