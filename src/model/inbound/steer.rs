@@ -275,6 +275,11 @@ impl Steer {
                     return;
                 }
                 self.free.cede_to(&self.recent);
+                // The queue of the beginning is there for some rounds yet: a sender that had just begun has only then what the
+                // path lets through.
+                if self.steered.rounds <= JUDGED_ROUNDS && self.is_alone() {
+                    self.free.rise_to(&self.recent);
+                }
             }
         }
         let is_foreign =

@@ -119,6 +119,27 @@ fn who_is_alone_and_loses_beside_a_queue_is_let_go_at_once() {
 }
 
 #[test]
+fn what_came_while_the_first_queue_drained_counts_as_much_as_before_it() {
+    // Somebody who has just begun: steered before the path was full, with more from it for some rounds.
+    let rounds = |first: u64| {
+        let mut sender = Sender::new();
+        sender.round(BASE_US, |_| 0, RATE / 2, 0);
+        sender.until_change(4, |sender| {
+            sender.round(BASE_US + 20_000, |_| 0, RATE * 4 / 5, 0)
+        });
+        assert_eq!(sender.steer.mode(), Mode::Steered);
+        for _ in 0..4 {
+            sender.round(BASE_US + 20_000, |_| 0, first, 0);
+        }
+        sender.until_change(16, |sender| {
+            sender.round(BASE_US + 16_000, |_| 0, RATE * 4 / 5, 0)
+        })
+    };
+    assert_eq!(rounds(RATE * 4 / 5), 16, "no less than when it began");
+    assert!(rounds(RATE) < 6);
+}
+
+#[test]
 fn what_others_of_the_interface_have_got_is_not_lost() {
     let mut sender = Sender::steered(8_000, RATE);
     for lost in 0..20 {
