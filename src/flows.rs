@@ -173,23 +173,25 @@ impl Flow {
     }
 }
 
-/// Notes a packet of a flow, making the flow's record if there is room. False if the connection that
-/// it opens is to be refused.
+/// The connection that a packet opens is to be refused.
+pub(crate) struct Refused;
+
+/// Notes a packet of a flow, making the flow's record if there is room; the record, if there is one then.
 ///
 /// Context: softirq or process, in the RCU read side that `guard` proves.
-#[must_use]
-pub(crate) fn note(
-    state: &State,
+pub(crate) fn note<'g>(
+    state: &'g State,
     place: &Place,
-    guard: &impl ReadSide,
+    guard: &'g impl ReadSide,
     packet: &Packet,
     plain: Option<Plain>,
-) -> bool {
+) -> Result<Option<&'g Flow>, Refused> {
     let (key, forward) = packet.flow();
     let seen = Seen::of(packet, forward);
     let now = now_ms();
     let Some(flow) = state.flows.find(guard, key.words()) else {
-        return make(state, place, packet, (&key, forward), seen, now);
+        make(state, place, packet, (&key, forward), seen, now)?;
+        return Ok(state.flows.find(guard, key.words()));
     };
     flow.touch(state, packet, seen, now);
     match plain {
@@ -202,7 +204,7 @@ pub(crate) fn note(
         Some(plain) if plain.flags.has(TcpFlags::SYN) => state.recent.forget(&plain),
         _ => {}
     }
-    true
+    Ok(Some(flow))
 }
 
 /// Whether the record of a packet's flow need not be told of it. Context: any.
@@ -220,10 +222,10 @@ fn make(
     (key, forward): (&FlowKey, bool),
     seen: Seen,
     now: u64,
-) -> bool {
+) -> Result<(), Refused> {
     let number = place.engine;
     let Some(engine) = state.engines().get(number as usize) else {
-        return true;
+        return Ok(());
     };
     let sessions = Sessions {
         all: present(&engine.tracked),
@@ -231,14 +233,14 @@ fn make(
     };
     match flow::admit(&engine.hot().limits, sessions, packet) {
         Admit::Track => {}
-        Admit::Ignore => return true,
+        Admit::Ignore => return Ok(()),
         Admit::Pass => {
             state.count(number, Event::OverLimitPassed);
-            return true;
+            return Ok(());
         }
         Admit::Refuse => {
             state.count(number, Event::OverLimitRefused);
-            return false;
+            return Err(Refused);
         }
     }
     // Counted first and taken back on failure: the other way round the reaper
@@ -252,7 +254,7 @@ fn make(
         // No memory, or another CPU was first: either way nothing to keep.
         gauge(state, number, packet.family(), packet.proto, false);
     }
-    true
+    Ok(())
 }
 
 fn gauge(state: &State, engine: u32, family: Family, protocol: u8, up: bool) {
