@@ -52,6 +52,7 @@ impl Sender {
             now_us: self.now_us,
             took_us: rtt_us,
             rtt_us: least,
+            mean_us: rtt_us + (0..8).map(noise).sum::<u32>() / 8,
             bytes: self.bytes - bytes,
             all: self.all - all,
         };
@@ -116,6 +117,20 @@ fn who_is_alone_and_loses_beside_a_queue_is_let_go_at_once() {
     });
     assert!(rounds <= 8, "{rounds}");
     assert!(matches!(sender.steer.mode(), Mode::Yielding(_)));
+}
+
+#[test]
+fn round_trips_that_differ_do_not_hide_what_is_lost() {
+    // Acknowledgements that wait for each other: a third more than the least, mostly.
+    let waits = |sample: u32| if sample == 0 { 0 } else { 16_000 };
+    let mut sender = Sender::steered(20_000, 0);
+    let mut rate = 0;
+    for _ in 0..16 {
+        let window = sender.steer.window().map_or(u64::MAX, u64::from);
+        rate = RATE.min(window.saturating_mul(1_000_000) / u64::from(BASE_US + 16_000));
+        sender.round(BASE_US, waits, rate, 0);
+    }
+    assert!(rate > RATE * 15 / 16, "{rate}");
 }
 
 #[test]
