@@ -103,6 +103,11 @@ impl Zeta {
         settings.probe_gain(self.schedule.gain(large, self.path.capacity.get()))
     }
 
+    /// A queue that is no accident.
+    fn is_blocked(&self, seen: &Observation) -> bool {
+        seen.queued && self.ignore_queue == 0 && !self.path.rtt.is_noisy()
+    }
+
     /// Rounds a probe lasts: one, or as many as it takes for the count of packets to mean something.
     pub(super) fn probe_rounds(&self, mss: u32) -> u8 {
         let per_round = self.path.bdp(mss).max(1);
@@ -123,6 +128,16 @@ impl Zeta {
     ) {
         if seen.excess {
             self.overrun();
+            return;
+        }
+        if rounds > 0 && self.is_blocked(seen) {
+            // What is heard of was sent by the probe already, and more of it would only wait, too.
+            self.phase = Phase::Judge {
+                before,
+                gain_q8,
+                tally,
+                queued: true,
+            };
             return;
         }
         let Some(round) = seen.round else {
