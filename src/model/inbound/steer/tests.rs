@@ -134,6 +134,25 @@ fn round_trips_that_differ_do_not_hide_what_is_lost() {
 }
 
 #[test]
+fn a_little_gained_by_a_larger_window_says_nothing_among_several() {
+    let is_let_go = |others: u64| {
+        let mut sender = Sender::steered(8_000, others);
+        for _ in 0..40 {
+            sender.round(BASE_US + 4_000, |_| 0, RATE, others);
+        }
+        assert_eq!(sender.steer.mode(), Mode::Steered);
+        (sender.steer.raised, sender.steer.tried) = (6, Rates::default());
+        for _ in 0..6 {
+            sender.round(BASE_US + 4_000, |_| 0, RATE / 20 * 21, others);
+        }
+        assert_eq!(sender.steer.raised, 0);
+        sender.steer.mode() != Mode::Steered
+    };
+    assert!(is_let_go(0));
+    assert!(!is_let_go(3 * RATE));
+}
+
+#[test]
 fn what_came_while_the_first_queue_drained_counts_as_much_as_before_it() {
     // Somebody who has just begun: steered before the path was full, with more from it for some rounds.
     let rounds = |first: u64| {
