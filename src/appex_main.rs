@@ -104,7 +104,7 @@ impl kernel::Module for Appex {
         let state = state::State::new(engines)?;
         let publication = state::STATE.publish(state.clone())?;
         let mut congestion = tcp::Registration::new()?;
-        let reaper = work::Periodic::start(flows::Reaper(state.clone()), 1_000)?;
+        let reaper = work::Periodic::start(flows::Reaper::new(state.clone()), 1_000)?;
         let interfaces = net_device::Watch::new(&interfaces::Follow)?;
         let hooks = netfilter::Registration::new(
             &hooks::Engines,

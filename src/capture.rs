@@ -11,7 +11,7 @@
 //! forwarded: there the note of how they leave tells.
 
 use crate::congestion;
-use crate::flows;
+use crate::flows::{self, Flow};
 use crate::model::classify::Packet;
 use crate::state::{State, STATE};
 use crate::sys::netfilter::Routed;
@@ -20,17 +20,13 @@ use crate::sys::published::ReadSide;
 /// The nflog group: "ap" in ASCII, far from the small numbers that people choose for their own rules.
 const GROUP: u16 = 0x6170;
 
-/// A packet on its way out. Context: as the hooks.
+/// A packet of `flow` on its way out. Context: as the hooks.
 #[cold]
-pub(crate) fn sent(state: &State, routed: &Routed<'_>, packet: &Packet) {
+pub(crate) fn sent(routed: &Routed<'_>, packet: &Packet, flow: &Flow) {
     // What is forwarded was captured in FORWARD, if it is ours.
     if routed.packet().was_received() || !flows::is_tcp(packet) {
         return;
     }
-    let (key, _) = packet.flow();
-    let Some(flow) = state.flows.find(routed.packet(), key.words()) else {
-        return;
-    };
     // A second copy has no socket, but follows a packet that had.
     if let Some(ours) = congestion::control().controls_sender(routed.packet()) {
         flow.set_accelerated(ours);
@@ -40,15 +36,10 @@ pub(crate) fn sent(state: &State, routed: &Routed<'_>, packet: &Packet) {
     }
 }
 
-/// A packet on its way in. Context: as the hooks.
+/// A packet of `flow` on its way in. Context: as the hooks.
 #[cold]
-pub(crate) fn received(state: &State, routed: &Routed<'_>, packet: &Packet) {
-    if !flows::is_tcp(packet) {
-        return;
-    }
-    let (key, _) = packet.flow();
-    let flow = state.flows.find(routed.packet(), key.words());
-    if flow.is_some_and(|flow| flow.is_accelerated()) {
+pub(crate) fn received(routed: &Routed<'_>, packet: &Packet, flow: &Flow) {
+    if flows::is_tcp(packet) && flow.is_accelerated() {
         routed.log(GROUP);
     }
 }
@@ -60,13 +51,16 @@ pub(crate) fn is_wanted(guard: &impl ReadSide) -> bool {
     current.is_some_and(|(_, engine)| engine.captures())
 }
 
-/// A packet that is forwarded to an attached interface, perhaps of a container. Context: as the hooks.
+/// A packet that is forwarded to an attached interface: of a container, or to one whose own interface is attached, too.
+/// Context: as the hooks.
 #[cold]
-pub(crate) fn of_guest(state: &State, routed: &Routed<'_>, packet: &Packet) {
+pub(crate) fn to_attached(state: &State, routed: &Routed<'_>, packet: &Packet) {
     let way = state.via.find(&packet.flow());
     if way.is_some_and(|way| way.is_accelerated) {
         routed.log(GROUP);
+        return;
     }
+    to_guest(state, routed, packet);
 }
 
 /// A packet that is forwarded from an attached interface, perhaps to a container. Context: as the hooks.

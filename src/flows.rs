@@ -24,6 +24,9 @@ use kernel::sync::Arc;
 /// second at most; idle flows, and sockets whose interface is gone, do not wait for ever.
 const REAP_MS: (u32, u32) = (200, 10_000);
 
+/// Longest rest of the reaper between two looks whether its pause is over, milliseconds: a new pause counts that soon.
+const LOOK_MS: u64 = 1_000;
+
 /// Milliseconds for each unit of `taskSchedDelay`: as shipped (100) it is a second, short against every idle timeout.
 const DELAY_UNIT_MS: u32 = 10;
 
@@ -170,23 +173,25 @@ impl Flow {
     }
 }
 
-/// Notes a packet of a flow, making the flow's record if there is room. False if the connection that
-/// it opens is to be refused.
+/// The connection that a packet opens is to be refused.
+pub(crate) struct Refused;
+
+/// Notes a packet of a flow, making the flow's record if there is room; the record, if there is one then.
 ///
 /// Context: softirq or process, in the RCU read side that `guard` proves.
-#[must_use]
-pub(crate) fn note(
-    state: &State,
+pub(crate) fn note<'g>(
+    state: &'g State,
     place: &Place,
-    guard: &impl ReadSide,
+    guard: &'g impl ReadSide,
     packet: &Packet,
     plain: Option<Plain>,
-) -> bool {
+) -> Result<Option<&'g Flow>, Refused> {
     let (key, forward) = packet.flow();
     let seen = Seen::of(packet, forward);
     let now = now_ms();
     let Some(flow) = state.flows.find(guard, key.words()) else {
-        return make(state, place, packet, (&key, forward), seen, now);
+        make(state, place, packet, (&key, forward), seen, now)?;
+        return Ok(state.flows.find(guard, key.words()));
     };
     flow.touch(state, packet, seen, now);
     match plain {
@@ -199,7 +204,7 @@ pub(crate) fn note(
         Some(plain) if plain.flags.has(TcpFlags::SYN) => state.recent.forget(&plain),
         _ => {}
     }
-    true
+    Ok(Some(flow))
 }
 
 /// Whether the record of a packet's flow need not be told of it. Context: any.
@@ -217,10 +222,10 @@ fn make(
     (key, forward): (&FlowKey, bool),
     seen: Seen,
     now: u64,
-) -> bool {
+) -> Result<(), Refused> {
     let number = place.engine;
     let Some(engine) = state.engines().get(number as usize) else {
-        return true;
+        return Ok(());
     };
     let sessions = Sessions {
         all: present(&engine.tracked),
@@ -228,14 +233,14 @@ fn make(
     };
     match flow::admit(&engine.hot().limits, sessions, packet) {
         Admit::Track => {}
-        Admit::Ignore => return true,
+        Admit::Ignore => return Ok(()),
         Admit::Pass => {
             state.count(number, Event::OverLimitPassed);
-            return true;
+            return Ok(());
         }
         Admit::Refuse => {
             state.count(number, Event::OverLimitRefused);
-            return false;
+            return Err(Refused);
         }
     }
     // Counted first and taken back on failure: the other way round the reaper
@@ -249,7 +254,7 @@ fn make(
         // No memory, or another CPU was first: either way nothing to keep.
         gauge(state, number, packet.family(), packet.proto, false);
     }
-    true
+    Ok(())
 }
 
 fn gauge(state: &State, engine: u32, family: Family, protocol: u8, up: bool) {
@@ -283,12 +288,31 @@ pub(crate) fn is_tcp(packet: &Packet) -> bool {
 
 /// Periodic work: forgets idle flows, counts active ones, hands back sockets
 /// whose interface was detached.
-pub(crate) struct Reaper(pub(crate) Arc<State>);
+pub(crate) struct Reaper {
+    state: Arc<State>,
+    /// When its last round was, milliseconds.
+    last: Atomic<u64>,
+}
 
-impl Task for Reaper {
-    fn run(&self) -> u32 {
-        let state = &self.0;
-        let now = Millis(now_ms());
+impl Reaper {
+    /// Its first round is at once.
+    pub(crate) fn new(state: Arc<State>) -> Self {
+        Reaper {
+            state,
+            last: Atomic::new(0),
+        }
+    }
+
+    /// How long its pause lasts yet, milliseconds, as settings are now: not as they were when it began.
+    fn rest_ms(&self, now_ms: u64) -> u32 {
+        let since = now_ms.saturating_sub(self.last.load(Relaxed));
+        let rest = u64::from(pause_ms(&self.state)).saturating_sub(since);
+        // CAST: at most a second.
+        rest.min(LOOK_MS) as u32
+    }
+
+    fn round(&self, now: Millis) {
+        let state = &self.state;
         // Flows of one engine obey the engine's own setting.
         let short = |engine: u32| {
             let engine = state.engines().get(engine as usize);
@@ -317,7 +341,19 @@ impl Task for Reaper {
             }
         }
         adoption::review_if_due(state);
-        pause_ms(state)
+    }
+}
+
+impl Task for Reaper {
+    fn run(&self) -> u32 {
+        let now = now_ms();
+        let rest = self.rest_ms(now);
+        if rest > 0 {
+            return rest;
+        }
+        self.last.store(now, Relaxed);
+        self.round(Millis(now));
+        self.rest_ms(now)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::adoption::{self, Adoption};
 use crate::capture;
 use crate::congestion;
 use crate::convert::is_onlink;
-use crate::flows;
+use crate::flows::{self, Flow, Refused};
 use crate::inbound;
 use crate::meet::{Here, Met};
 use crate::model::classify::{TcpFlags, Transport};
@@ -114,32 +114,29 @@ impl Met<'_> {
         self.here.scope.is_inbound_on() || flags.has(TcpFlags::SYN)
     }
 
-    fn inbound(&self) -> inbound::Place<'_> {
-        let (engine, packet) = (self.here.engine, &self.packet);
-        inbound::Place::new(
-            self.here.state,
-            self.here.number,
-            engine,
-            self.here.interface,
-            packet,
-        )
+    fn inbound<'m>(&'m self, flow: &'m Flow) -> inbound::Place<'m> {
+        inbound::Place::new(&self.here, &self.packet, flow)
     }
 
-    /// Notes the flow. What opens a connection beyond the limits may be refused, and whoever is behind an
+    /// Notes the flow, and gives its record. What opens a connection beyond the limits may be refused, and whoever is behind an
     /// interface is told so.
-    fn note(&self, routed: &Routed<'_>, leaves: bool) -> Verdict {
+    fn note<'g>(
+        &'g self,
+        guard: &'g impl ReadSide,
+        routed: &Routed<'_>,
+        leaves: bool,
+    ) -> Result<Option<&'g Flow>, Refused> {
         let place = flows::Place {
             engine: self.here.number,
             interface: self.here.interface,
             leaves,
         };
-        let guard = routed.packet();
-        let plain = self.here.plain(guard);
-        if flows::note(self.here.state, &place, guard, &self.packet, plain) {
-            return Verdict::Pass;
+        let plain = self.here.plain(routed.packet());
+        let noted = flows::note(self.here.state, &place, guard, &self.packet, plain);
+        if noted.is_err() {
+            flows::refuse(routed, self.packet);
         }
-        flows::refuse(routed, self.packet);
-        Verdict::Refuse
+        noted
     }
 }
 
@@ -243,7 +240,7 @@ impl Hooks for Engines {
             };
             met.here.state.via.note(&met.packet.flow(), way);
             if met.here.scope.captures() {
-                capture::of_guest(met.here.state, routed, &met.packet);
+                capture::to_attached(met.here.state, routed, &met.packet);
             }
         }
     }
@@ -327,23 +324,25 @@ fn leaving(family: Family, out: &Device<'_>, routed: &mut Routed<'_>) -> Verdict
     let Some(met) = here.and_then(|here| Met::new(here, routed.packet())) else {
         return Verdict::Pass;
     };
-    let verdict = met.note(routed, true);
-    if verdict == Verdict::Refuse {
-        return verdict;
-    }
+    let Ok(flow) = met.note(&guard, routed, true) else {
+        return Verdict::Refuse;
+    };
     met.count(Metric::WanOutBytes);
     if routed.packet().was_received() {
         // Forwarded: what came from the LAN side is just what leaves.
         met.count(Metric::LanInBytes);
     }
+    let Some(flow) = flow else {
+        return Verdict::Pass;
+    };
     if met.is_for_inbound() {
         let onlink = || is_onlink(out, met.packet.dest);
-        inbound::leaves(&met.inbound(), &guard, routed, onlink);
+        inbound::leaves(&met.inbound(flow), &guard, routed, onlink);
     }
     if met.here.scope.captures() {
-        capture::sent(met.here.state, routed, &met.packet);
+        capture::sent(routed, &met.packet, flow);
     }
-    verdict
+    Verdict::Pass
 }
 
 /// A packet in PRE_ROUTING that is not one of many.
@@ -355,17 +354,20 @@ fn arriving(here: &Here<'_>, routed: &Routed<'_>) -> Verdict {
     };
     met.count(Metric::WanInBytes);
     if here.scope.is_inbound_on() {
-        inbound::meter(&met.inbound(), met.wire, raw.segments());
+        inbound::meter(here, met.wire, raw.segments());
     }
-    let verdict = met.note(routed, false);
-    if verdict == Verdict::Pass {
-        if here.scope.captures() {
-            capture::received(here.state, routed, &met.packet);
-        }
-        met.count(Metric::LanOutBytes);
-        if met.is_for_inbound() {
-            inbound::arrived(&met.inbound(), raw);
-        }
+    let Ok(flow) = met.note(raw, routed, false) else {
+        return Verdict::Refuse;
+    };
+    met.count(Metric::LanOutBytes);
+    let Some(flow) = flow else {
+        return Verdict::Pass;
+    };
+    if here.scope.captures() {
+        capture::received(routed, &met.packet, flow);
     }
-    verdict
+    if met.is_for_inbound() {
+        inbound::arrived(&met.inbound(flow), raw);
+    }
+    Verdict::Pass
 }

@@ -7,11 +7,11 @@
 //! touched: a window that the kernel offers is only ever made smaller, and the kernel takes data beyond it.
 
 use crate::flows::Flow;
+use crate::meet::Here;
 use crate::model::classify::{Packet, TcpFlags, Transport, HEADERS};
 use crate::model::inbound::{Arrival, Handshake, Inbound, Offer, Segment};
 use crate::model::policy;
 use crate::model::stats::Event;
-use crate::state::{Engine, State};
 use crate::sys::bh_lock::BhLock;
 use crate::sys::late::Late;
 use crate::sys::netfilter::Routed;
@@ -39,29 +39,15 @@ pub(crate) struct Control {
 
 /// Where a packet was met, and what is to be done there.
 pub(crate) struct Place<'a> {
-    state: &'a State,
-    number: u32,
-    engine: &'a Engine,
-    interface: u32,
+    here: &'a Here<'a>,
     packet: &'a Packet,
+    flow: &'a Flow,
 }
 
 impl<'a> Place<'a> {
-    /// `packet`, of the interface with that index, as engine `number` met it.
-    pub(crate) fn new(
-        state: &'a State,
-        number: u32,
-        engine: &'a Engine,
-        interface: u32,
-        packet: &'a Packet,
-    ) -> Self {
-        Place {
-            state,
-            number,
-            engine,
-            interface,
-            packet,
-        }
+    /// `packet` of `flow`, as it was met.
+    pub(crate) fn new(here: &'a Here<'a>, packet: &'a Packet, flow: &'a Flow) -> Self {
+        Place { here, packet, flow }
     }
 }
 
@@ -117,13 +103,13 @@ impl Control {
 }
 
 /// Counts what an interface receives. Context: softirq.
-pub(crate) fn meter(place: &Place<'_>, wire: u64, packets: u32) {
-    let orders = place.engine.inbound();
+pub(crate) fn meter(here: &Here<'_>, wire: u64, packets: u32) {
+    let orders = here.engine.inbound();
     if !orders.is_on() {
         return;
     }
     let now = now_us();
-    if let Some(meter) = place.state.meters.of(place.interface, now) {
+    if let Some(meter) = here.state.meters.of(here.interface, now) {
         let frames = FRAME.saturating_mul(u64::from(packets));
         meter.count(wire.saturating_add(frames), now, orders.limit);
     }
@@ -136,21 +122,24 @@ pub(crate) fn arrived(place: &Place<'_>, raw: &skb::Packet<'_>) {
         return;
     };
     let is_syn = flags.has(TcpFlags::SYN);
-    let is_on = place.engine.inbound().is_on();
+    let is_on = place.here.engine.inbound().is_on();
     if !is_syn && (!is_on || packet.payload == 0) {
         return;
     }
-    let Some((flow, segment)) = find(place, raw, raw.linear(HEADERS)) else {
+    let Some(segment) = Segment::read(raw.linear(HEADERS), packet) else {
         return;
     };
     if is_syn {
-        flow.inbound.greet(false, flags.opens(), segment.shift);
+        place
+            .flow
+            .inbound
+            .greet(false, flags.opens(), segment.shift);
         return;
     }
-    let Some(controlled) = flow.inbound.flow.get() else {
+    let Some(controlled) = place.flow.inbound.flow.get() else {
         return;
     };
-    let meter = place.state.meters.find(place.interface);
+    let meter = place.here.state.meters.find(place.here.interface);
     let arrival = Arrival {
         now_us: now_us(),
         end: seq.wrapping_add(packet.payload),
@@ -169,8 +158,8 @@ pub(crate) fn arrived(place: &Place<'_>, raw: &skb::Packet<'_>) {
     if let Some(meter) = meter {
         meter.round_trip(report.rtt_us);
     }
-    if place.engine.inbound().steers {
-        let known = place.state.routes.note(packet.source, &report);
+    if place.here.engine.inbound().steers {
+        let known = place.here.state.routes.note(packet.source, &report);
         controlled.with(|inbound| inbound.learn(&known));
     }
 }
@@ -195,20 +184,20 @@ fn judge(
     bytes: &[u8],
     is_onlink: impl FnOnce() -> bool,
 ) -> Option<Rewrite> {
-    let packet = place.packet;
+    let (packet, flow) = (place.packet, place.flow);
     let Transport::Tcp { flags, .. } = packet.transport else {
         return None;
     };
-    let orders = place.engine.inbound();
+    let orders = place.here.engine.inbound();
     if flags.has(TcpFlags::SYN) {
-        let (flow, segment) = find(place, guard, bytes)?;
+        let segment = Segment::read(bytes, packet)?;
         flow.inbound.greet(true, flags.opens(), segment.shift);
         return None;
     }
     if !orders.is_on() || !flags.has(TcpFlags::ACK) || flags.has(TcpFlags::RST) {
         return None;
     }
-    let (flow, segment) = find(place, guard, bytes)?;
+    let segment = Segment::read(bytes, packet)?;
     let shift = flow.inbound.shift()?;
     if segment.is_signed {
         return None;
@@ -227,9 +216,9 @@ fn judge(
     };
     let rate = orders
         .limit
-        .and(place.state.meters.find(place.interface))
+        .and(place.here.state.meters.find(place.here.interface))
         .and_then(|meter| meter.rate());
-    let steers = (orders.steers && is_wanted).then(|| place.engine.queue_limits());
+    let steers = (orders.steers && is_wanted).then(|| place.here.engine.queue_limits());
     let offer = Offer {
         now_us,
         ack: segment.ack,
@@ -266,42 +255,37 @@ struct Rewrite {
 impl Rewrite {
     fn write(&self, place: &Place<'_>, routed: &mut Routed<'_>) {
         if routed.set_window(self.offset, self.window) {
-            place.state.count(place.number, Event::LoweredWindows);
+            place
+                .here
+                .state
+                .count(place.here.number, Event::LoweredWindows);
             return;
         }
         // It goes out as it was: that is what the sender was offered now.
-        let (key, _) = place.packet.flow();
-        let flow = place.state.flows.find(routed.packet(), key.words());
-        if let Some(flow) = flow.and_then(|flow| flow.inbound.flow.get()) {
+        if let Some(flow) = place.flow.inbound.flow.get() {
             flow.with(|inbound| inbound.passed(self.ack, self.field, self.shift));
         }
     }
 }
 
-fn find<'g>(
-    place: &Place<'g>,
-    guard: &'g impl ReadSide,
-    bytes: &[u8],
-) -> Option<(&'g Flow, Segment)> {
-    let segment = Segment::read(bytes, place.packet)?;
-    let (key, _) = place.packet.flow();
-    Some((place.state.flows.find(guard, key.words())?, segment))
-}
-
 /// Whether a flow with the peer of a packet that leaves is one of those that are accelerated.
 fn is_wanted(place: &Place<'_>, guard: &impl ReadSide, is_onlink: bool) -> bool {
     let packet = place.packet;
-    let hot = place.engine.hot();
+    let hot = place.here.engine.hot();
     let ports = (packet.source_port, packet.dest_port);
     // Whose control group counts is the socket's business: its own rules are obeyed where it is adopted.
     let found = place
+        .here
         .state
         .rules
         .find(guard, packet.dest, ports, |_| &[][..]);
-    match place
-        .engine
-        .facts(place.state, &hot, packet.dest, is_onlink, found.as_ref())
-    {
+    match place.here.engine.facts(
+        place.here.state,
+        &hot,
+        packet.dest,
+        is_onlink,
+        found.as_ref(),
+    ) {
         Ok(facts) => policy::decide(&facts).is_ok(),
         Err(_) => false,
     }

@@ -19,6 +19,11 @@ CAPTURE_UNIT=lotServer-capture
 CAPTURE_PID_FILE=$APPEX_RUN/lotServer.capture
 # What tcpdump said when it ended; its number of packets, or why it could not go on.
 CAPTURE_SAID_FILE=$APPEX_RUN/lotServer.capture.said
+# Who logs the machine's packets by default, for IPv4 and IPv6. tcpdump takes the first for itself and does not give it
+# back, which would end the log of an administrator's rules; the engine names its group itself and needs neither.
+CAPTURE_LOGGERS=("$APPEX_SYSCTL"/net/netfilter/nf_log/{2,10})
+# Seconds that tcpdump has to begin.
+CAPTURE_BEGINS=10
 
 # capture_running: whether our tcpdump is there; its process number is then in CAPTURE_PID.
 capture_running() {
@@ -72,10 +77,12 @@ capture_apply() {
 capture_launch() {
 	local name
 	local -a settings=()
-	for name in APPEX_ROOT APPEX_RUN APPEX_SYSTEMD; do
+	for name in APPEX_ROOT APPEX_RUN APPEX_SYSCTL APPEX_SYSTEMD; do
 		settings+=("$name=${!name}")
 	done
 	if [[ -d $APPEX_SYSTEMD ]] && command -v systemd-run >/dev/null; then
+		# A former one has its name for a second after its tcpdump.
+		run systemctl stop "$CAPTURE_UNIT.service" >/dev/null 2>&1 || :
 		run systemctl reset-failed "$CAPTURE_UNIT.service" >/dev/null 2>&1 || :
 		! run systemd-run --quiet --collect --unit="$CAPTURE_UNIT" "${settings[@]/#/--setenv=}" \
 			"$SELF" capture-runs >/dev/null 2>&1 || return 0
@@ -86,8 +93,10 @@ capture_launch() {
 
 # do_capture: what has been launched. tcpdump does not notice when its disk is full, so it is ended before.
 do_capture() {
-	local pid said=''
+	local pid line heard='' said=''
+	local -a loggers
 	cd /
+	mapfile -t loggers < <(cat -- "${CAPTURE_LOGGERS[@]}" 2>/dev/null)
 	# What it says goes through a pipe, as its AppArmor profile does not know our file. Packets are written as
 	# they come (-U), so that the files can be read while it runs, and by root, as it opens one after the other. What
 	# others say to each other is for root's eyes only.
@@ -97,6 +106,12 @@ do_capture() {
 	# Without us nobody looks at the disk.
 	trap 'kill -TERM "$pid" 2>/dev/null || :' EXIT
 	printf '%s\n' "$pid" >"$CAPTURE_PID_FILE"
+	# It has become the default by the time it says so.
+	while IFS= read -r -t "$CAPTURE_BEGINS" -u 8 line; do
+		heard+=$line$'\n'
+		[[ $line != *'listening on'* ]] || break
+	done
+	capture_gives_back "${loggers[@]}"
 	while kill -0 "$pid" 2>/dev/null; do
 		if ! capture_room; then
 			kill -TERM "$pid" 2>/dev/null || :
@@ -107,9 +122,21 @@ do_capture() {
 	# After a stop nobody asks any more.
 	[[ -e $CAPTURE_PID_FILE && $(<"$CAPTURE_PID_FILE") == "$pid" ]] || return 0
 	{
+		printf '%s' "$heard"
 		tail -c 2000 <&8
 		printf '%s\n' "$said"
 	} >"$CAPTURE_SAID_FILE"
+}
+
+# capture_gives_back LOGGER...: makes those the default ones again, "NONE" as the kernel spells it, where that is changed.
+capture_gives_back() {
+	local file now
+	for file in "${CAPTURE_LOGGERS[@]}"; do
+		(($# > 0)) || return 0
+		{ read -r now <"$file"; } 2>/dev/null || now=$1
+		[[ $now == "$1" ]] || printf '%s\n' "$1" 2>/dev/null >"$file" || :
+		shift
+	done
 }
 
 # capture_room: whether the disk has room for more; where that cannot be known, it has.

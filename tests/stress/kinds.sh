@@ -29,7 +29,7 @@ fetch_kind() {
 }
 kinds() { # WHICH
 	local port=6000 kind how adopted
-	for kind in md5 mptcp ktls zerocopy splice sendfile fastopen; do
+	for kind in md5 ao mptcp ktls zerocopy splice sendfile fastopen; do
 		port=$((port + 1)) how=$kind adopted=0
 		[ "$1" = without ] || adopted=$(counter SocketsAdopted)
 		if [ "$1" = without ]; then check "$kind: the server is ready" serve_kind "$kind" "$port"; fi

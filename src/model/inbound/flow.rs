@@ -66,12 +66,14 @@ pub struct Inbound {
     mss: u32,
     /// Least round trip of the last round, microseconds; 0 before the first.
     rtt_us: u32,
-    /// When the present round began, microseconds, what had come by then of this flow and of all, and the least round
-    /// trip since; 0 for none.
+    /// When the present round began, microseconds, what had come by then of this flow and of all, and of the round trips since
+    /// the least, 0 for none, their sum and their number.
     began_us: u64,
     began_bytes: u64,
     began_all: u64,
     least_us: u32,
+    sum_us: u64,
+    trips: u32,
 }
 
 impl Inbound {
@@ -160,23 +162,27 @@ impl Inbound {
         if self.least_us == 0 || rtt < self.least_us {
             self.least_us = rtt;
         }
+        self.sum_us = self.sum_us.saturating_add(u64::from(rtt));
+        self.trips = self.trips.saturating_add(1);
         let took = arrival.now_us.saturating_sub(self.began_us);
         // A round is as long as its own round trips: what came in it was sent after what it began with.
         if took < u64::from(rtt) {
             return false;
         }
         let is_first = self.began_us == 0;
+        let mean = self.sum_us.checked_div(u64::from(self.trips)).unwrap_or(0);
         let round = Round {
             now_us: arrival.now_us,
             took_us: u32::try_from(took).unwrap_or(u32::MAX),
             rtt_us: self.least_us,
+            mean_us: u32::try_from(mean).unwrap_or(u32::MAX),
             bytes: self.received.saturating_sub(self.began_bytes),
             all: arrival.all.saturating_sub(self.began_all),
         };
         self.began_us = arrival.now_us;
         self.began_bytes = self.received;
         self.began_all = arrival.all;
-        self.least_us = 0;
+        (self.least_us, self.sum_us, self.trips) = (0, 0, 0);
         if is_first {
             self.rtt_us = rtt;
             return true;

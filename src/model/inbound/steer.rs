@@ -94,8 +94,10 @@ pub struct Round {
     pub now_us: u64,
     /// How long it took, microseconds; not zero.
     pub took_us: u32,
-    /// The least round trip in it, microseconds.
+    /// The least round trip in it, and the mean of all, microseconds.
     pub rtt_us: u32,
+    /// See there.
+    pub mean_us: u32,
     /// Payload that came in it, bytes.
     pub bytes: u64,
     /// What came by the same interface in it, bytes.
@@ -241,7 +243,9 @@ impl Steer {
         let queue = above.saturating_sub(self.slack_us);
         // What came in as long as a packet took: less than the window if the sender does not use it.
         let used = part(round.bytes, round.rtt_us, round.took_us);
-        let is_used = used >= self.window.saturating_sub(self.window / 8);
+        // Where acknowledgements wait for each other round trips differ, and in the least of them less came.
+        let is_used = part(round.bytes, round.mean_us, round.took_us)
+            >= self.window.saturating_sub(self.window / 8);
         // While more is in flight than the window, for what was offered is offered, the queue is not the window's.
         let drains = used
             > self
@@ -275,6 +279,11 @@ impl Steer {
                     return;
                 }
                 self.free.cede_to(&self.recent);
+                // The queue of the beginning is there for some rounds yet: a sender that had just begun has only then what the
+                // path lets through.
+                if self.steered.rounds <= JUDGED_ROUNDS && self.is_alone() {
+                    self.free.rise_to(&self.recent);
+                }
             }
         }
         let is_foreign =

@@ -16,6 +16,10 @@ const TURN_US: u64 = 100;
 const BATCH_US: u64 = 500;
 /// Largest turn, in bytes: ten packets, what a connection may send at first (RFC 6928).
 const TURN_MAX_BYTES: u64 = 16_384;
+/// Longest turn, in microseconds, and least one in bytes: where a large packet takes longer than that, a turn worth one would
+/// keep thin flows waiting for a tenth of a second. A few small packets, as with cake at such rates.
+const TURN_LONGEST_US: u64 = 10_000;
+const TURN_MIN_BYTES: u64 = 300;
 /// CoDel's target and interval, in microseconds (RFC 8289, 4.2 and 4.3).
 const TARGET_US: u64 = 5_000;
 const INTERVAL_US: u64 = 100_000;
@@ -107,6 +111,8 @@ pub struct Plan {
     pub whole_bytes: u32,
     /// Bytes that a queue may send at a time where a burst is allowed.
     pub batch_bytes: u32,
+    /// The same on a crowded interface.
+    pub crowded_bytes: u32,
     /// Bytes of a turn.
     pub quantum_bytes: u32,
     /// When a flow's queue stands.
@@ -121,11 +127,11 @@ pub struct Plan {
 
 impl Plan {
     /// Bytes of the slot that a queue takes for a packet of `bytes` when `waiting` are in it, the packet
-    /// included. On a crowded interface, where batches would keep others waiting, it is a turn: were it a
-    /// packet, queues of small packets would get less than others.
+    /// included. On a crowded interface, where batches would keep others waiting, it is a turn, and at least a large
+    /// packet: were it a small one, queues of such would get less than others.
     pub fn slot_bytes(&self, is_crowded: bool, bytes: u32, waiting: u32) -> u32 {
         let most = match self.pace {
-            Some(pace) if pace.has_burst() && is_crowded => self.quantum_bytes,
+            Some(pace) if pace.has_burst() && is_crowded => self.crowded_bytes,
             _ => self.batch_bytes,
         };
         bytes.max(most.min(waiting))
@@ -138,6 +144,8 @@ impl Plan {
         // Bytes in so many microseconds: a kbit/s is an eighth of a byte a millisecond.
         let bytes_in = |kbps: u64, us: u64| kbps.saturating_mul(us) / 8_000;
         let turn = rate.map_or(TURN_MAX_BYTES, |kbps| bytes_in(kbps, TURN_US));
+        let longest = rate.map_or(u64::MAX, |kbps| bytes_in(kbps, TURN_LONGEST_US));
+        let least = mtu.min(longest.max(TURN_MIN_BYTES));
         let whole = rate.map_or(u64::MAX, |kbps| bytes_in(kbps, WHOLE_US));
         let pace = rate.map(|kbps| {
             let burst = match orders.burst_ms {
@@ -157,11 +165,13 @@ impl Plan {
             mtu.saturating_mul(12_000).checked_div(kbps).unwrap_or(0)
         });
         let target = target.max(TARGET_US);
+        let turn = turn.min(TURN_MAX_BYTES);
         Self {
             pace,
             whole_bytes: low32(whole.max(mtu)),
             batch_bytes: low32(batch),
-            quantum_bytes: low32(turn.min(TURN_MAX_BYTES).max(mtu)),
+            crowded_bytes: low32(turn.max(mtu)),
+            quantum_bytes: low32(turn.max(least)),
             aqm: Aqm {
                 target_us: low32(target),
                 interval_us: low32(INTERVAL_US.max(target.saturating_mul(2))),

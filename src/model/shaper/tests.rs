@@ -200,6 +200,17 @@ fn packets_are_whole_for_a_millisecond() {
 }
 
 #[test]
+fn a_turn_is_a_packet_where_that_is_short() {
+    let turn = |kbps| plan(&[(Key::WanKbps, kbps)]).quantum_bytes;
+    assert_eq!(turn(0), 16_384);
+    assert_eq!(turn(1_000_000), 12_500);
+    assert_eq!(turn(20_000), MTU);
+    assert_eq!(turn(1_212), MTU);
+    assert_eq!(turn(800), 1_000);
+    assert_eq!(turn(95), 300);
+}
+
+#[test]
 fn half_a_millisecond_leaves_at_a_time_where_bursts_are_allowed() {
     let batch = |changes: &[(Key, u64)]| plan(changes).batch_bytes;
     assert_eq!(batch(&[(Key::WanKbps, 1_000_000)]), 62_500);

@@ -8,7 +8,7 @@
 pub const SEEN: [(&str, &str); 79] = [
     ("tcpAccEnable", "functional/adopt.sh"),
     ("trackRandomLoss", "functional/paths.sh"),
-    ("conservMode", "path/run"),
+    ("conservMode", "functional/modes.sh"),
     ("subnetAccEnable", "functional/which.sh"),
     ("maxTxEnable", "functional/keys.sh"),
     ("logLevel", "functional/keys.sh"),

@@ -11,6 +11,9 @@
 # breaks: test_a_full_disk | lib/capture.sh | s/^\tfinding capture .*/\t:/
 # breaks: test_little_room | lib/capture.sh | s/^\t((blocks \* size >= .*/\ttrue/
 # breaks: test_somebody_elses_number | lib/capture.sh | s/ \&\& \[\[ $name == tcpdump \]\]//
+# breaks: test_the_machines_logger | lib/capture.sh | s/^\tcapture_gives_back .*/\t:/
+# breaks: test_the_machines_logger | lib/capture.sh | s/\[\[ $now == "$1" \]\] ||/:;/
+# breaks: test_the_unit_of_one_that_ends | lib/capture.sh | /run systemctl stop "$CAPTURE_UNIT/d
 
 alive() {
 	exists "$APPEX_RUN/lotServer.capture"
@@ -130,4 +133,69 @@ test_somebody_elses_number() {
 	ok_lot stop
 	exists "/proc/$other"
 	kill "$other"
+}
+
+# What logs the machine's packets by default stays what it was, and what was not changed is not written.
+test_the_machines_logger() {
+	export APPEX_SYSCTL=$T/sysctl
+	local loggers=$APPEX_SYSCTL/net/netfilter/nf_log how i
+	mkdir -p "$loggers"
+	echo nf_log_ipv6 >"$loggers/10"
+	touch -d 2020-01-01 "$loggers/10"
+	config accif=eth0 engineNum=1 pcapEnable=1
+	for how in NONE nf_log_ipv4; do
+		echo "$how" >"$loggers/2"
+		ok_lot start
+		alive || fail 'no tcpdump'
+		for ((i = 0; i < 50; i++)); do
+			[[ $(<"$loggers/2") != "$how" ]] || break
+			sleep 0.1
+		done
+		is "$(<"$loggers/2")" "$how"
+		ok_lot stop
+		is "$(<"$loggers/2")" "$how"
+	done
+	is "$(<"$loggers/10")" nf_log_ipv6
+	is "$(stat -c %Y "$loggers/10")" "$(date -d 2020-01-01 +%s)"
+	# Nor does one that fails keep it.
+	fault tcpdump 'tcpdump: appex.pcap0: No space left on device'
+	ok_lot start
+	like "$ERR" '*nothing is captured: appex.pcap0: No space left on device*'
+	is "$(<"$loggers/2")" nf_log_ipv4
+}
+
+# A start right after a stop: the former unit is there until its watcher has seen that tcpdump is gone.
+test_the_unit_of_one_that_ends() {
+	export APPEX_SYSTEMD=$T/systemd
+	mkdir "$APPEX_SYSTEMD" "$T/units"
+	# The process of a unit stands in a file by its name.
+	cat >"$T/units/systemd-run" <<-'END'
+		#!/bin/bash
+		while [[ $1 == -* ]]; do
+			[[ $1 != --unit=* ]] || unit=$FAKE_STATE/${1#*=}.service
+			shift
+		done
+		if [[ -f $unit && -d /proc/$(<"$unit") ]]; then exit 1; fi
+		[[ $unit == */lotServer-capture.service ]] || exit 0
+		setsid "$@" </dev/null >/dev/null 2>&1 &
+		echo $! >"$unit"
+		echo >>"$FAKE_STATE/units"
+	END
+	cat >"$T/units/systemctl" <<-'END'
+		#!/bin/bash
+		unit=$FAKE_STATE/$2
+		[[ $1 == stop && -f $unit ]] || exit 0
+		kill "$(<"$unit")" 2>/dev/null
+		while [[ -d /proc/$(<"$unit") ]]; do sleep 0.05; done
+	END
+	chmod +x "$T/units/"*
+	export PATH=$T/units:$PATH
+	config accif=eth0 engineNum=1 pcapEnable=1
+	ok_lot start
+	alive || fail 'no tcpdump'
+	ok_lot stop
+	ok_lot start
+	alive || fail 'no tcpdump'
+	is "$(wc -l <"$FAKE_STATE/units")" 2
+	ok_lot stop
 }

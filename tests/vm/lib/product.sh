@@ -47,7 +47,7 @@ machine_state() {
 	tc qdisc show
 	echo "== settings"
 	# Left out: values that the kernel itself changes.
-	sysctl -a 2>/dev/null | grep '^net\.' | grep -vE 'nf_conntrack_count|\.nf_log|stable_secret|ip6frag|max_dgram_qlen'
+	sysctl -a 2>/dev/null | grep '^net\.' | grep -vE 'nf_conntrack_count|stable_secret|ip6frag|max_dgram_qlen'
 	echo "== modules"
 	lsmod | awk 'NR > 1 { print $1 }' | sort
 	echo "== filters"

@@ -57,6 +57,35 @@ check "reload with 12 Mbit/s succeeds" lotserver reload
 # How soon a connection finds the new room is its congestion control's business.
 check "the same download is held to 12 Mbit/s" at_most 12000 "$(rate "$nic")"
 check "and arrives unchanged" awaited get
+
+# Inbound control writes windows and its shaper replaces acknowledgements, but not of segments that are signed: these would be
+# refused by who gets them.
+product_set waninkbps 2000
+product_set advinacc 1
+check "reload with an inbound limit succeeds" lotserver reload
+refused_signatures() { client 0 nstat -asz TcpExtTCPMD5Failure TcpExtTCPAOBad 2>/dev/null | awk '$1 ~ /^TcpExt/ { sum += $2 } END { print sum }'; }
+# pushed KIND PORT: half a megabyte from the client to the server arrives whole; by how many windows were lowered goes to $lowered
+pushed() {
+	local before taker
+	before=$(counter LoweredWindows)
+	timeout 60 python3 tests/stress/kinds.py take "$1" 10.9.0.2 "$2" 500000 >"/run/take.$1" 2>&1 &
+	taker=$!
+	until_true 20 grep -q ready "/run/take.$1"
+	check "$1: an upload" client 0 timeout 60 python3 tests/stress/kinds.py push "$1" 10.8.0.1 "$2" 500000
+	wait "$taker"
+	same "$1: it arrives whole" "ready 500000" "$(xargs <"/run/take.$1")"
+	lowered=$(($(counter LoweredWindows) - before))
+}
+pushed plain 6001
+check "its windows are made smaller" test "$lowered" -gt 0
+for kind in md5 ao; do
+	pushed "$kind" 6002
+	same "$kind: its windows are left alone" 0 "$lowered"
+done
+same "no signature was refused" 0 "$(refused_signatures)"
+product_set waninkbps 0
+product_set advinacc 0
+check "reload without a limit succeeds" lotserver reload
 check "unloading is refused while a shaper is there" sh -c '! rmmod appex 2>/dev/null'
 
 # Four hardware queues, floods from every processor.

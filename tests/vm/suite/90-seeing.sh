@@ -49,7 +49,10 @@ check "a server in a container" until_true 20 sh -c "ip netns exec box ss -tlnH 
 
 # A small ring, so that a download turns it over.
 sed -i 's/^CAPTURE_FILES=.*/CAPTURE_FILES=2/; s/^CAPTURE_FILE_MB=.*/CAPTURE_FILE_MB=2/' /appex/bin/lib/capture.sh
+logger=/proc/sys/net/netfilter/nf_log/2
+default_logger=$(cat "$logger")
 check "start succeeds" lotserver start
+same "the machine's own log of packets is what it was" "$default_logger" "$(cat "$logger")"
 same "and warns of nothing" "" "$(grep -v '^$' /run/lotserver.out)"
 if sabotaged; then engine_write pcapEnable 0; fi
 
@@ -101,6 +104,17 @@ check "and acknowledgements" grep -q ' > 10.8.0.1.80: Flags \[\.\].* length 0' /
 check "a container: what was sent is in it" test "$(sum 10.200.0.2.83)" -ge 30000
 check "and acknowledgements, too" grep -q ' > 10.200.0.2.83: Flags \[\.\].* length 0' /run/captured
 same "and nothing else" "" "$(grep -vE '(10\.8\.0\.1|fd80::1)\.80[ :]|10\.200\.0\.2\.83[ :]' /run/captured | head -n 3)"
+# The container's side is attached, too: both directions leave by an attached interface then. Each packet counts once.
+engine_write wanIf +box0
+boxed() { tcpdump -nn -r /appex/log/appex.pcap0 2>/dev/null | grep -F '10.200.0.2.83' | tail -n "+$((before + 1))"; }
+before=0 before=$(boxed | wc -l)
+get 83 short
+until_true 5 sh -c "tcpdump -nn -r /appex/log/appex.pcap0 2>/dev/null | grep -F 10.200.0.2.83 | tail -n +$((before + 1)) | grep -q 'Flags .F.*length 0'"
+boxed >/run/captured
+check "with its own side attached: what a container sends is in it" test "$(sum 10.200.0.2.83)" -ge 30000
+check "once" test "$(sum 10.200.0.2.83)" -lt 60000
+check "and what it gets, too" grep -q ' > 10.200.0.2.83: Flags \[\.\].* length 0' /run/captured
+engine_write wanIf -box0
 get 80 bulk
 get 80 bulk
 sleep 1

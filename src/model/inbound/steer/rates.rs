@@ -65,6 +65,13 @@ impl Rates {
             .saturating_add(back.min(now.own.saturating_sub(self.own)));
     }
 
+    /// Knows that the flow can have as much as `now`, if that is more.
+    pub(super) fn rise_to(&mut self, now: &Rates) {
+        if now.own > self.own {
+            (self.own, self.all) = (now.own, now.all);
+        }
+    }
+
     /// What the flow has less than with `better`, bytes per second, and others of the interface have not got.
     pub(super) fn lost_from(&self, better: &Rates) -> u64 {
         let lost = better.own.saturating_sub(self.own);

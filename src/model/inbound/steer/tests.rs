@@ -52,6 +52,7 @@ impl Sender {
             now_us: self.now_us,
             took_us: rtt_us,
             rtt_us: least,
+            mean_us: rtt_us + (0..8).map(noise).sum::<u32>() / 8,
             bytes: self.bytes - bytes,
             all: self.all - all,
         };
@@ -116,6 +117,60 @@ fn who_is_alone_and_loses_beside_a_queue_is_let_go_at_once() {
     });
     assert!(rounds <= 8, "{rounds}");
     assert!(matches!(sender.steer.mode(), Mode::Yielding(_)));
+}
+
+#[test]
+fn round_trips_that_differ_do_not_hide_what_is_lost() {
+    // Acknowledgements that wait for each other: a third more than the least, mostly.
+    let waits = |sample: u32| if sample == 0 { 0 } else { 16_000 };
+    let mut sender = Sender::steered(20_000, 0);
+    let mut rate = 0;
+    for _ in 0..16 {
+        let window = sender.steer.window().map_or(u64::MAX, u64::from);
+        rate = RATE.min(window.saturating_mul(1_000_000) / u64::from(BASE_US + 16_000));
+        sender.round(BASE_US, waits, rate, 0);
+    }
+    assert!(rate > RATE * 15 / 16, "{rate}");
+}
+
+#[test]
+fn a_little_gained_by_a_larger_window_says_nothing_among_several() {
+    let is_let_go = |others: u64| {
+        let mut sender = Sender::steered(8_000, others);
+        for _ in 0..40 {
+            sender.round(BASE_US + 4_000, |_| 0, RATE, others);
+        }
+        assert_eq!(sender.steer.mode(), Mode::Steered);
+        (sender.steer.raised, sender.steer.tried) = (6, Rates::default());
+        for _ in 0..6 {
+            sender.round(BASE_US + 4_000, |_| 0, RATE / 20 * 21, others);
+        }
+        assert_eq!(sender.steer.raised, 0);
+        sender.steer.mode() != Mode::Steered
+    };
+    assert!(is_let_go(0));
+    assert!(!is_let_go(3 * RATE));
+}
+
+#[test]
+fn what_came_while_the_first_queue_drained_counts_as_much_as_before_it() {
+    // Somebody who has just begun: steered before the path was full, with more from it for some rounds.
+    let rounds = |first: u64| {
+        let mut sender = Sender::new();
+        sender.round(BASE_US, |_| 0, RATE / 2, 0);
+        sender.until_change(4, |sender| {
+            sender.round(BASE_US + 20_000, |_| 0, RATE * 4 / 5, 0)
+        });
+        assert_eq!(sender.steer.mode(), Mode::Steered);
+        for _ in 0..4 {
+            sender.round(BASE_US + 20_000, |_| 0, first, 0);
+        }
+        sender.until_change(16, |sender| {
+            sender.round(BASE_US + 16_000, |_| 0, RATE * 4 / 5, 0)
+        })
+    };
+    assert_eq!(rounds(RATE * 4 / 5), 16, "no less than when it began");
+    assert!(rounds(RATE) < 6);
 }
 
 #[test]

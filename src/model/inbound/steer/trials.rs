@@ -69,7 +69,12 @@ impl Steer {
         }
         self.tried.note(round, JUDGED_ROUNDS);
         let lost = self.steered.lost_from(&self.tried);
-        if self.raised == 0 && lost > self.steered.own >> GAIN_SHIFT {
+        // Among several, who has gained has it from the others, as likely as not.
+        let most = match self.is_alone() {
+            true => self.steered.own >> GAIN_SHIFT,
+            false => self.tolerance().max(self.steered.own >> GAIN_SHIFT),
+        };
+        if self.raised == 0 && lost > most {
             self.give_up(round.now_us);
         }
     }

@@ -87,6 +87,7 @@ impl Steer {
                 now_us: sample.now_us,
                 took_us: took.max(1),
                 rtt_us: sample.rtt_us,
+                mean_us: sample.rtt_us,
                 bytes: sample.bytes.saturating_sub(self.above_bytes),
                 all: sample.all.saturating_sub(self.above_all),
             };
