@@ -32,6 +32,7 @@ fn now(socket: &Socket<'_>) -> Now {
         again: socket.bytes_sent_again(),
         una: socket.snd_una(),
         unsent: socket.write_seq().wrapping_sub(socket.snd_nxt()),
+        flight: socket.snd_nxt().wrapping_sub(socket.snd_una()),
         mss: socket.mss(),
     }
 }

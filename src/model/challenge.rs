@@ -53,6 +53,10 @@ pub fn bound_rate(mss: u32) -> u64 {
     .max(1)
 }
 
+/// Bytes on their way with which nobody is asked: a hole has the receiver store a round trip's worth, and receivers with as much
+/// as that in store drop what arrives (350 Mbit/s, 307 ms, jitter: 0.93 of the limit became 0.69).
+const FLIGHT_MAX: u32 = 3 << 20;
+
 /// What is being waited for.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 enum Phase {
@@ -113,6 +117,8 @@ pub struct Now {
     pub una: u32,
     /// Bytes that wait to be sent.
     pub unsent: u32,
+    /// Bytes on their way.
+    pub flight: u32,
     /// Payload of a full segment, bytes.
     pub mss: u32,
 }
@@ -284,7 +290,7 @@ impl Challenge {
 
     fn seek(&mut self, now: &Now, random: impl Fn() -> u64) -> Step {
         self.waited = self.waited.saturating_add(1);
-        if self.waited > DESPAIR {
+        if self.waited > DESPAIR || now.flight > FLIGHT_MAX {
             self.postpone(now.sent, random());
             return Step::Go;
         }

@@ -13,6 +13,7 @@ fn now(sent: u64) -> Now {
         again: 0,
         una: 0,
         unsent: 1 << 20,
+        flight: 1 << 20,
         mss: MSS,
     }
 }
@@ -142,6 +143,18 @@ fn numbers_wrap() {
     let at = |una| Now { una, ..now(FIRST) };
     assert_eq!(challenge.on_ack(&at(before), || 0, unknown), Step::Go);
     assert_eq!(challenge.on_ack(&at(3), || 0, unknown), Step::Caught);
+}
+
+#[test]
+fn nobody_is_asked_with_much_on_its_way() {
+    let mut challenge = Challenge::default();
+    challenge.on_ack(&now(FROM), || 0, unknown);
+    let full = Now {
+        flight: (3 << 20) + 1,
+        ..now(FIRST)
+    };
+    assert_eq!(challenge.on_ack(&full, || 0, unknown), Step::Go);
+    assert!(!challenge.is_attentive());
 }
 
 #[test]
@@ -326,6 +339,7 @@ impl World {
             again: self.again,
             una: self.una.wrapping_mul(MSS),
             unsent: 1 << 20,
+            flight: 1 << 20,
             mss: MSS,
         }
     }

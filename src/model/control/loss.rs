@@ -161,6 +161,11 @@ impl LossSplit {
         p.saturating_add((p / 4).max(open))
     }
 
+    /// Packets that are lost together, as far as is known; at least one.
+    pub(super) fn bunch(&self) -> u32 {
+        (self.dispersion.get() >> 4).max(1)
+    }
+
     /// Whether so much loss may be believed in.
     pub(super) fn allows(&self, rate_q16: u32) -> bool {
         rate_q16 <= u32::from(self.allowed_q16)

@@ -39,6 +39,15 @@ const PROVE_ROUNDS: u8 = 16;
 const TELLING: u64 = 9;
 const PRIOR_PACKETS: u32 = 16;
 
+/// Packets of a burst for which as much again is light: others overflow a buffer all the time, not in bursts.
+const BUNCH: u32 = 8;
+
+/// From which loss on a proof is needed.
+fn heavy(loss: &LossSplit) -> u32 {
+    let more = HEAVY_Q16.saturating_mul(loss.bunch().saturating_sub(1)) / BUNCH;
+    HEAVY_Q16.saturating_add(more)
+}
+
 /// What is proven of heavy loss.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Proof {
@@ -48,12 +57,19 @@ pub(super) struct Proof {
     until: u16,
     /// A test of this flow alone has found heavy loss.
     suspected: bool,
+    /// The same with packets waiting, which may be those of others.
+    doubted: bool,
 }
 
 impl Proof {
     /// Heavy loss is not believed in before the next tick, nor counted as an excess.
     pub(super) fn suspect(&mut self) {
         self.suspected = true;
+    }
+
+    /// Excess loss that does not go away is to be asked about at the next tick; until then it is what it seems to be.
+    pub(super) fn doubt(&mut self) {
+        self.doubted = true;
     }
 
     /// Whether this is a tick at which all who have not seen their base round trip for long look for it: alone, none of many
@@ -83,8 +99,8 @@ impl Proof {
     /// Whether a loss rate that is believed in must be proven.
     fn is_needed(&self, loss: &LossSplit) -> bool {
         let past = self.tick.wrapping_sub(self.until) < u16::MAX / 2;
-        let doubted = past || loss.is_bounded();
-        self.suspected || (loss.random() >= HEAVY_Q16 && doubted)
+        let unproven = past || loss.is_bounded();
+        self.suspected || self.doubted || (loss.random() >= heavy(loss) && unproven)
     }
 }
 
@@ -110,8 +126,9 @@ impl Zeta {
             };
             return true;
         }
-        if self.path.loss.random() < HEAVY_Q16 {
-            self.path.loss.allow(HEAVY_Q16);
+        let heavy = heavy(&self.path.loss);
+        if self.path.loss.random() < heavy {
+            self.path.loss.allow(heavy);
         }
         if !busy
             && (self.path.rtt.is_stale(ack.now_us) || self.path.rtt.is_unseen(ack.now_us))
@@ -144,16 +161,19 @@ impl Zeta {
         }
         let (lost, total) = (tally.lost, tally.total());
         let believed = self.path.loss.random();
-        let suspected = core::mem::take(&mut self.proof.suspected);
+        let doubted = core::mem::take(&mut self.proof.doubted);
+        let suspected = core::mem::take(&mut self.proof.suspected) || doubted;
         let expected = (u64::from(total).saturating_mul(u64::from(believed))) >> 16;
         let same = !suspected && expected >= TELLING && self.path.loss.is_expected(lost, total);
         if !same && total != 0 {
-            // A few packets say little: what was believed counts as a few more.
+            // A few packets say little, and a burst is one: what was believed counts as a few more.
             let before = (PRIOR_PACKETS.saturating_mul(believed)) >> 16;
+            let bunch = if suspected { 1 } else { self.path.loss.bunch() };
+            let seen = |count: u32| count.checked_div(bunch).unwrap_or(count);
             self.path.loss.allow(Q16);
             self.path.loss.restart(
-                lost.saturating_add(before),
-                total.saturating_add(PRIOR_PACKETS),
+                seen(lost).saturating_add(before),
+                seen(total).saturating_add(PRIOR_PACKETS),
             );
             // What was delivered is right; what was made up for besides was not.
             let now = self.path.loss.random();
@@ -164,7 +184,7 @@ impl Zeta {
             }
         }
         let most = self.path.loss.headroom();
-        self.path.loss.allow(most.max(HEAVY_Q16));
+        self.path.loss.allow(most.max(heavy(&self.path.loss)));
         self.proof.until = self.proof.tick.wrapping_add(PROOF_TICKS);
         self.cruise(ack.now_us);
     }

@@ -154,7 +154,8 @@ impl Zeta {
             return;
         }
         if test.steps >= VERIFY_STEPS_MAX {
-            // The queue that overflows is filled by others.
+            // The queue that overflows is filled by others, or round trips scatter and it is none.
+            self.proof.doubt();
             self.cruise(ack.now_us);
             return;
         }
