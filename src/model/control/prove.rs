@@ -13,7 +13,7 @@ use super::path::Observation;
 use super::phase::{Phase, Tally};
 use super::rounds::Kind;
 use super::types::{Ack, Settings};
-use super::zeta::Zeta;
+use super::zeta::{is_classic, Zeta};
 
 /// Loss that has to be proven: a ninth. What is made up for less is bounded by itself.
 const HEAVY_Q16: u32 = Q16 / 9;
@@ -180,7 +180,14 @@ impl Zeta {
             let kept = u64::from(Q16.saturating_sub(believed));
             let delivered = self.path.capacity.get().saturating_mul(kept) >> 16;
             if settings.track_random_loss {
-                self.path.capacity.reset(inflate(delivered, now));
+                let known = self.path.capacity.get();
+                // Where losses halve the rate they do so to an end that is set.
+                let least = if is_classic(ack, settings) {
+                    self.classic_floor(ack, settings).min(known)
+                } else {
+                    0
+                };
+                self.path.capacity.reset(inflate(delivered, now).max(least));
             }
         }
         let most = self.path.loss.headroom();

@@ -348,28 +348,34 @@ impl Zeta {
                 || age_ms < u64::from(settings.max_tx_effective_ms))
     }
 
+    /// What classic behaviour ends at, bytes per second.
+    pub(super) fn classic_floor(&self, ack: &Ack, settings: &Settings) -> u64 {
+        let packets = settings
+            .half_cwnd_low_limit
+            .max(self.reduction_floor(settings))
+            .max(MIN_CWND);
+        rate(packets, ack.mss, ack.srtt_us.max(1))
+    }
+
     /// The published switch to classic behaviour: on a long round trip with heavy loss, halve like Reno.
     fn classic(&mut self, ack: &Ack, round: &Round, settings: &Settings) {
         let total = round.total();
         let limit = total
             .checked_shr(u32::from(settings.half_cwnd_loss_rate_shift))
             .unwrap_or(0);
-        let slow = ack.srtt_us / 1_000 >= settings.half_cwnd_min_srtt_ms;
-        if !slow || total < CLASSIC_PACKETS || round.lost <= limit {
+        if !is_classic(ack, settings) || total < CLASSIC_PACKETS || round.lost <= limit {
             return;
         }
-        let floor = rate(
-            settings
-                .half_cwnd_low_limit
-                .max(self.reduction_floor(settings))
-                .max(MIN_CWND),
-            ack.mss,
-            ack.srtt_us.max(1),
-        );
+        let floor = self.classic_floor(ack, settings);
         let half = (self.path.capacity.get() / 2).max(floor);
         if half < self.path.capacity.get() {
             self.path.capacity.reset(half);
             self.aftermath = None;
         }
     }
+}
+
+/// The round trip is long enough for the published switch to classic behaviour.
+pub(super) fn is_classic(ack: &Ack, settings: &Settings) -> bool {
+    ack.srtt_us / 1_000 >= settings.half_cwnd_min_srtt_ms
 }
