@@ -110,15 +110,13 @@ impl Zeta {
         if seen.round.is_none() || !self.proof.is_turn(ack.now_us, ack.srtt_us) {
             return false;
         }
-        let busy = matches!(
-            self.phase,
-            Phase::Prove { .. } | Phase::Startup(_) | Phase::Settle { .. }
-        );
+        let proves = matches!(self.phase, Phase::Prove { .. });
+        let searches = matches!(self.phase, Phase::Startup(_) | Phase::Settle { .. });
         // A search that has just begun has not shown anything yet.
         if !self.proof.is_common() || self.phase.is_start() {
             return false;
         }
-        if self.proof.is_needed(&self.path.loss) && !matches!(self.phase, Phase::Prove { .. }) {
+        if !proves && self.proof.is_needed(&self.path.loss) {
             self.aftermath = None;
             self.phase = Phase::Prove {
                 tally: Tally::default(),
@@ -130,7 +128,8 @@ impl Zeta {
         if self.path.loss.random() < heavy {
             self.path.loss.allow(heavy);
         }
-        if !busy
+        let free = !proves && !searches;
+        if free
             && (self.path.rtt.is_stale(ack.now_us) || self.path.rtt.is_unseen(ack.now_us))
             && !self.max_tx(ack.now_us, settings)
         {

@@ -140,16 +140,14 @@ impl Zeta {
             self.cruise(ack.now_us);
             return;
         }
-        if test.steps >= VERIFY_STEPS && !seen.loaded && !self.path.loss.allows(share(lost, total))
-        {
-            self.proof.suspect();
-            self.cruise(ack.now_us);
-            return;
-        }
         if test.steps >= VERIFY_STEPS && !seen.loaded {
             // Slower than the path delivers, nothing queues, and it loses as before: the path's own loss has changed.
-            self.path.loss.restart(lost, total);
-            self.path.capacity.reset(test.before);
+            if self.path.loss.allows(share(lost, total)) {
+                self.path.loss.restart(lost, total);
+                self.path.capacity.reset(test.before);
+            } else {
+                self.proof.suspect();
+            }
             self.cruise(ack.now_us);
             return;
         }
