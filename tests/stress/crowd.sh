@@ -24,19 +24,9 @@ readers() {
 		sleep 1
 	done
 }
-# What the kernel has allocated for itself and cannot give away, kB.
-kernel_kb() {
-	local cache
-	sync
-	echo 3 >/proc/sys/vm/drop_caches
-	sleep 1
-	# Pages of which no object is used, kept for the next one.
-	for cache in /sys/kernel/slab/*/shrink; do echo 1 >"$cache"; done
-	awk '/^(SUnreclaim|Percpu|VmallocUsed):/ { n += $2 } END { print n }' /proc/meminfo
-}
 # slabs: the kernel's caches and what each takes, kB
 slabs() { awk 'NR > 2 { print $1, int($3 * $4 / 1024) }' /proc/slabinfo | sort; }
-settled() { [ "$(awk '/^TCP:/ { print $5 }' /proc/net/sockstat)" = 0 ] && [ "$(counter NumOfFlows)" -lt 50 ]; }
+settled() { no_orphans && [ "$(counter NumOfFlows)" -lt 50 ]; }
 # crowd NAME COMMAND...: in the background, its lines in /run/crowd.NAME
 crowd() {
 	local name=$1

@@ -85,3 +85,16 @@ begin() {
 	product_install || exit 1
 	product_set accif "$*"
 }
+
+# What the kernel has allocated for itself and cannot give away, kB.
+kernel_kb() {
+	local cache
+	sync
+	echo 3 >/proc/sys/vm/drop_caches
+	sleep 1
+	# Pages of which no object is used, kept for the next one.
+	for cache in /sys/kernel/slab/*/shrink; do echo 1 >"$cache"; done
+	awk '/^(SUnreclaim|Percpu|VmallocUsed):/ { n += $2 } END { print n }' /proc/meminfo
+}
+# Closed by their programs, and not yet by their peers.
+no_orphans() { [ "$(awk '/^TCP:/ { print $5 }' /proc/net/sockstat)" = 0 ]; }

@@ -87,18 +87,6 @@ lives() {
 }
 # On idle processors it takes some milliseconds; an emulated one may be away for seconds.
 RMMOD_SECONDS=30
-# What the kernel has allocated for itself and cannot give away, kB.
-kernel_kb() {
-	local cache
-	sync
-	echo 3 >/proc/sys/vm/drop_caches
-	sleep 1
-	# Pages of which no object is used, kept for the next one.
-	for cache in /sys/kernel/slab/*/shrink; do echo 1 >"$cache"; done
-	awk '/^(SUnreclaim|Percpu|VmallocUsed):/ { n += $2 } END { print n }' /proc/meminfo
-}
-# Closed by their programs, and not yet by their peers.
-no_orphans() { [ "$(awk '/^TCP:/ { print $5 }' /proc/net/sockstat)" = 0 ]; }
 
 everybody=(read settings reload handback attach sockets)
 race() { # SECONDS
