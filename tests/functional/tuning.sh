@@ -38,6 +38,8 @@ series() {
 }
 least() { sort -n | head -n 1; }
 most() { sort -n | tail -n 1; }
+# The value met most often, to the next 50.
+commonest() { awk '{ n[int(($1 + 25) / 50) * 50]++ } END { for (v in n) if (n[v] > n[best]) best = v; print best }'; }
 middle() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 
 # 1. halfCwnd...: a path of 20 Mbit/s and 200 ms that loses a quarter of its packets. Where that is taken for real
@@ -64,9 +66,13 @@ put cmd "halfCwndMinSRtt: 100"
 put cmd "halfCwndLossRateShift: 1"
 at_least "with halfCwndLossRateShift 1 a quarter is too little" 6000 "$(found middle)"
 put cmd "halfCwndMinSRtt: 100"
-# 60 packets of 1448 bytes in a round trip of a fifth of a second are 3.5 Mbit/s.
-put cmd "halfCwndLowLimit: 60"
-floor=$(found least)
+# 60 packets of 1448 bytes in a round trip of a fifth of a second are 3.5 Mbit/s. Repairs that get lost make a round trip look
+# longer, and thus less of it, for seconds in some transfers: what was met most often in five of them is where it ends.
+floor=$(for ((i = 0; i < 5; i++)); do
+	put cmd "halfCwndMinSRtt: 100"
+	put cmd "halfCwndLowLimit: 60"
+	found cat
+done | commonest)
 check "halfCwndLowLimit is where it ends" test "$floor" -ge 3000 -a "$floor" -le 3800
 tc qdisc del dev wan0 root
 fast_path
