@@ -311,6 +311,28 @@ fn where_packets_overtake_each_other_it_is_asked_more_rarely() {
     let step = challenge.on_ack(&at(6 * FIRST), || 24 * FIRST - 1, unknown);
     assert_eq!(step, Step::Go);
     assert_eq!(challenge.due, RARE_MOST * 6 * FIRST - 1);
+    // SACKs that lie have much sent again.
+    let again = 3 * FIRST;
+    let storm = Now {
+        again,
+        ..at(48 * FIRST)
+    };
+    assert_eq!(
+        Challenge { ..challenge }.on_ack(&storm, || 0, unknown),
+        Step::Single
+    );
+    challenge.after_proof(40 * FIRST, 0);
+    let step = challenge.on_ack(
+        &Now {
+            again: 4 * FIRST,
+            ..at(60 * FIRST)
+        },
+        || 0,
+        unknown,
+    );
+    assert_eq!(step, Step::Single, "not even put off");
+    challenge = Challenge::default();
+    challenge.leave(48 * FIRST);
     // In order from there on.
     assert_eq!(
         challenge.on_ack(&now(48 * FIRST), || 0, unknown),
