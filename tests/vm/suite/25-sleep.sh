@@ -45,23 +45,29 @@ sane() {
 		sleep 0.2
 	done
 }
-# fastest: the shorter time of two downloads, as the emulator may have to wait for its processors.
-fastest() {
+# seconds_of: time that a download takes; 1000 s if it fails.
+seconds_of() {
 	local line
-	for _ in 1 2; do
-		line=$(http_get 0 4 long) || line=1000
-		echo "${line%% *}"
-	done | sort -n | head -n 1
+	line=$(http_get 0 4 long) || line=1000
+	echo "${line%% *}"
 }
-# not_slower BEFORE AFTER: less than half as long again, for the same reason.
-not_slower() { awk -v before="$1" -v after="$2" 'BEGIN { exit !(after > 0 && after <= before * 1.5) }'; }
+# as_fast_as SECONDS: one of three downloads takes less than twice that, as the emulator may have to wait for its processors.
+as_fast_as() {
+	local seconds
+	for _ in 1 2 3; do
+		seconds=$(seconds_of)
+		awk -v before="$1" -v after="$seconds" 'BEGIN { exit !(after < before * 2) }' && return
+		echo "$seconds s, $1 s before"
+	done
+	return 1
+}
 
 begin "$(nic 0)"
 path_up 0 "$RATE_MBIT" "$RTT_MS" 0.2 || exit 1
 http_file long 3000000
 http_file longer 8000000
 check "start succeeds" lotserver start
-before=$(fastest)
+before=$(seconds_of)
 handed_back=$(counter SocketsHandedBack)
 
 background over4 http_get 0 4 longer
@@ -79,8 +85,7 @@ check "what is shown of them is sane" sane
 same "no connection was handed back" "$handed_back" "$(counter SocketsHandedBack)"
 check "the IPv4 download arrives unchanged" awaited over4
 check "the IPv6 download arrives unchanged" awaited over6
-after=$(fastest)
-check "the next download takes ${after:-nothing} s, as before ($before s)" not_slower "$before" "$after"
+check "the next downloads are as fast as before" as_fast_as "$before"
 check "stop succeeds" lotserver stop
 check "nothing of it is loaded" stopped
 finish
