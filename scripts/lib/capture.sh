@@ -69,7 +69,13 @@ capture_apply() {
 		sleep 0.1
 	done
 	sleep 0.2
-	capture_running || warn "[warn] pcapEnable=\"1\": nothing is captured: $(capture_said)"
+	! capture_running || return 0
+	# Who watches over it looks once a second, and then writes down what it said.
+	for ((i = 0; i < 50; i++)); do
+		[[ ! -e $CAPTURE_SAID_FILE ]] || break
+		sleep 0.1
+	done
+	warn "[warn] pcapEnable=\"1\": nothing is captured: $(capture_said)"
 }
 
 # capture_launch: in a unit of its own with systemd, which would end it together with the service; else in
