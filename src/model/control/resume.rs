@@ -25,9 +25,8 @@ impl Zeta {
                 self.path.rounds.so_far(delivered, lost)
             };
             (
-                self.unloaded.lost.saturating_add(missing),
-                self.unloaded
-                    .total()
+                self.unloaded_lost.saturating_add(missing),
+                self.unloaded_total
                     .saturating_add(got)
                     .saturating_add(missing),
             )
