@@ -1109,7 +1109,6 @@ void appex_layout_get(struct appex_layout *layout)
 	layout->off_mdev_max_us = offsetof(struct tcp_sock, mdev_max_us);
 	layout->off_rttvar_us = offsetof(struct tcp_sock, rttvar_us);
 	layout->off_rto_min = offsetof(struct inet_connection_sock, icsk_rto_min);
-	layout->off_delack_max = offsetof(struct inet_connection_sock, icsk_delack_max);
 	layout->off_retrans_out = offsetof(struct tcp_sock, retrans_out);
 	layout->off_lost_out = offsetof(struct tcp_sock, lost_out);
 	layout->off_max_pacing_rate = offsetof(struct sock, sk_max_pacing_rate);

@@ -158,8 +158,8 @@ struct appex_layout {
 	size_t spinlock, delayed_work, notifier_block, seq_file, flow_node;
 	size_t off_snd_cwnd, off_ca_priv, off_ca_ops, off_sk_refcnt, off_mss_cache, off_rto_min;
 	size_t off_mdev_max_us, off_rttvar_us;
-	size_t off_delack_max, off_snd_nxt, off_ifindex, off_retrans_out,
-	       off_lost_out, off_max_pacing_rate, off_delivered, off_state, off_num, off_dport;
+	size_t off_snd_nxt, off_ifindex, off_retrans_out, off_lost_out,
+	       off_max_pacing_rate, off_delivered, off_state, off_num, off_dport;
 };
 void appex_layout_get(struct appex_layout *layout);
 

@@ -93,11 +93,6 @@ pub(crate) fn check() -> Result {
             want.off_rto_min,
         ),
         (
-            "inet_connection_sock.icsk_delack_max",
-            offset_of!(c::inet_connection_sock, icsk_delack_max),
-            want.off_delack_max,
-        ),
-        (
             "tcp_sock.retrans_out",
             offset_of!(c::tcp_sock, retrans_out),
             want.off_retrans_out,

@@ -96,6 +96,39 @@ check "and gets reno back" until_true 30 own
 put tcpAccEnable 1
 released $!
 check "its transfer is whole" whole /tmp/out
+# A bound of a timer that it sets while it is adopted stays, too.
+python3 - >/tmp/delack 2>&1 <<'SERVER' &
+import socket, time
+TCP_DELACK_MAX_US = 46
+def control():
+    return s.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16).rstrip(b"\0")
+def delack():
+    return s.getsockopt(socket.IPPROTO_TCP, TCP_DELACK_MAX_US)
+def until(is_zeta):
+    for _ in range(300):
+        s.send(b"x")
+        if (control() == b"zeta") == is_zeta:
+            return
+        time.sleep(0.1)
+    raise SystemExit("its control is " + control().decode())
+listener = socket.create_server(("", 5003))
+s, _ = listener.accept()
+until(True)
+before = delack()
+s.setsockopt(socket.IPPROTO_TCP, TCP_DELACK_MAX_US, 20000)
+chosen = delack()
+open("/tmp/chosen", "w")
+until(False)
+print("stays" if delack() == chosen != before else f"{before} before, {chosen} chosen, {delack()} in the end")
+SERVER
+server=$!
+until_true 10 sh -c 'ss -tlnH | grep -q :5003'
+client python3 -c 'import socket; s = socket.create_connection(("10.9.0.1", 5003)); all(iter(lambda: s.recv(4096), b""))' &
+check "a socket sets a bound of its timers while it is adopted" until_true 30 test -e /tmp/chosen
+put tcpAccEnable 0
+wait "$server"
+same "the bound stays when the socket is handed back" stays "$(cat /tmp/delack)"
+put tcpAccEnable 1
 
 # 6. A connection that was there before is adopted at its next packet.
 put wanIf ""

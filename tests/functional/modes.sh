@@ -60,6 +60,18 @@ put cmd "tcpFlags: 0x800"
 check "csvmode alone has 1.25" until_true 3 gain_is 1.25
 put cmd "tcpFlags: 0x0"
 put conservMode 0
+
+# maxAccFlowTxKbps, on a live connection, and taken back.
+paced_at_most() { # KBPS
+	local rate
+	rate=$(ss -tinH state established "sport = :5001" | sed -n 's/.* pacing_rate \([0-9]*\)bps.*/\1/p')
+	[ -n "$rate" ] && [ "$rate" -le $(($1 * 1000)) ]
+}
+paced_above() { ! paced_at_most "$1"; }
+put cmd "maxAccFlowTxKbps: 3000"
+check "maxAccFlowTxKbps bounds the rate" until_true 3 paced_at_most 3000
+put cmd "maxAccFlowTxKbps: 0"
+check "0 bounds it no more" until_true 5 paced_above 6000
 close
 
 # 3. minSsThresh. A timeout on a path that is not known to lose, then loss at random.

@@ -58,6 +58,8 @@ impl Window {
         if ack.snd_wnd_bytes > self.most_bytes.saturating_add(self.most_bytes / 8) {
             self.most_bytes = ack.snd_wnd_bytes;
             self.still_rounds = 0;
+            // What a narrower one could move says nothing about this one.
+            self.bound_kb = 0;
         }
         // Behind a hole the window is full of packets that have arrived: they are out, but no longer in flight.
         let out = ack

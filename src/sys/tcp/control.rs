@@ -28,7 +28,6 @@ const SHARDS: usize = 64;
 pub(super) struct Saved {
     ops: *const c::tcp_congestion_ops,
     rto_min: u32,
-    delack_max: u32,
     /// We are the ones who asked for pacing.
     pacing_requested: bool,
 }
@@ -192,7 +191,6 @@ impl<A: Algorithm> Control<A> {
             Saved {
                 ops: old,
                 rto_min: (*icsk).icsk_rto_min,
-                delack_max: (*icsk).icsk_delack_max,
                 pacing_requested: c::appex_pacing_request(sk),
             }
         };
@@ -291,7 +289,6 @@ impl<A: Algorithm> Control<A> {
             // SAFETY: The socket is live and ours to write.
             unsafe {
                 ptr::write_volatile(&raw mut (*icsk).icsk_rto_min, saved.rto_min);
-                ptr::write_volatile(&raw mut (*icsk).icsk_delack_max, saved.delack_max);
                 if saved.pacing_requested {
                     c::appex_pacing_withdraw(sk);
                 }

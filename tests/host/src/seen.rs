@@ -29,7 +29,7 @@ pub const SEEN: [(&str, &str); 79] = [
     ("maxAdvWinWan", "functional/which.sh"),
     ("maxAdvWinLan", "functional/which.sh"),
     ("maxTxMinSsThresh", "functional/keys.sh"),
-    ("maxAccFlowTxKbps", "functional/rules.sh"),
+    ("maxAccFlowTxKbps", "functional/modes.sh"),
     ("bypassOverFlows", "functional/which.sh"),
     ("retranWaitListMS", "functional/modes.sh"),
     ("tcpOnly", "functional/flows.sh"),

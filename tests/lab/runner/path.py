@@ -37,6 +37,7 @@ class Path:
     ack_loss: float = 0.0           # random loss of the way back, %
     up_rate: float = 0.0            # Mbit/s of the way back; 0: as `rate`
     up_buffer_bytes: int = 0        # its queue; 0: buffer_bdp of its own rate
+    rmem_bytes: int = 0             # largest receive buffer of the clients; 0: 64 MB
     aqm: str = ""                   # "codel", "fq_codel" or "cake"-like child of the bottleneck instead of a tail-drop queue
     cross: int = 0                  # long CUBIC flows from another server through the same bottleneck
     steps: list[Step] = dataclasses.field(default_factory=list)

@@ -71,6 +71,7 @@ def parser() -> argparse.ArgumentParser:
                              ("jitter", float, "ms, normal distribution"), ("reorder", float, "%% of packets that come late"),
                              ("reorder-late", float, "ms by which they do"), ("ack-loss", float, "loss of the way back, %%"),
                              ("up-rate", float, "Mbit/s of the way back"), ("up-buffer-bytes", int, "queue of the way back"),
+                             ("rmem-bytes", int, "largest receive buffer of the clients (64 MB; Linux as it comes has 6 MB)"),
                              ("cross", int, "number of CUBIC flows beside"), ("aqm", str, "codel or fq_codel at the bottleneck")]:
         g.add_argument(f"--{name}", type=kind, default=None, help=text)
     g.add_argument("--ge", type=numbers(2), metavar="MEAN%,BURST", help="Gilbert-Elliott loss")
