@@ -40,10 +40,6 @@ const SEED_PACKETS: u32 = 128;
 /// more bytes.
 const RANDOM_MAX_Q16: u32 = Q16 / 5 * 3;
 
-/// Loss beyond what is believed that is worth a proof, a twelfth: all of a crowd that drops an eighth ask then, and few do that
-/// lose a twentieth.
-const UNEXPLAINED_Q16: u32 = Q16 / 12;
-
 /// Loss rates that are believed fit: at most 60 %.
 fn low16(rate_q16: u32) -> u16 {
     u16::try_from(rate_q16).unwrap_or(u16::MAX)
@@ -276,26 +272,6 @@ impl LossSplit {
         self.dispersion.add_cruise(lost, total);
         self.cruise.add(lost, total);
         self.renew();
-    }
-
-    /// Share of `lost` in `total` packets if that is clearly more than is made up for, and enough to matter; otherwise zero.
-    pub(super) fn unexplained(&self, lost: u32, total: u32) -> u16 {
-        let rate = share(lost, total);
-        let matters = rate >= UNEXPLAINED_Q16.saturating_add(self.random());
-        if total >= KNOWN_PACKETS && matters && self.is_above(LASTING_SIGMAS, lost, total) {
-            low16(rate)
-        } else {
-            0
-        }
-    }
-
-    /// A proof has lost `lost` of `total` packets, which is no accident: as much of the rate seen before is believed as it
-    /// supports.
-    pub(super) fn confirm(&mut self, lost: u32, total: u32, seen_q16: u32) {
-        let sigma = low32(isqrt(u64::from(lost)));
-        let rate = share(lost.saturating_add(sigma), total).min(seen_q16);
-        let found = low32(u64::from(rate).saturating_mul(u64::from(FEW_PACKETS)) >> 16);
-        self.restart(found, FEW_PACKETS);
     }
 
     /// The random rate has changed: forget what was before this round sent below capacity.

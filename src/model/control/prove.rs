@@ -6,15 +6,12 @@
 //! buffer that is always full looks like a longer path. If each then made up for what it loses, all would lose more, without
 //! end. But the flows of one machine share its clock. Whoever believes in heavy loss sends next to nothing from the same tick
 //! on, for a round trip or two: what overflowed is empty then, and what the path loses by itself stays.
-//!
-//! So do those who lose much more than they believe in, because no round of theirs was free of a queue, or of jitter that looks
-//! like one. All of a crowd lose, so all ask at once, and lose nothing then; what one loses all the same is the path's own.
 
 use super::loss::LossSplit;
-use super::math::{inflate, share, Q16, Q8};
+use super::math::{inflate, Q16, Q8};
 use super::path::Observation;
 use super::phase::{Phase, Tally};
-use super::rounds::{Kind, Round};
+use super::rounds::Kind;
 use super::types::{Ack, Settings};
 use super::zeta::{is_classic, Zeta};
 
@@ -24,16 +21,11 @@ const HEAVY_Q16: u32 = Q16 / 9;
 /// Clock of the proofs: 2^20 microseconds, about a second.
 const TICK_SHIFT: u32 = 20;
 
-/// Ticks that a proof is good for, at most: it ends at a multiple of them, so that all who were proven at different times prove
-/// together. At 300 ms of round trip it takes three percent of the time, at 100 ms one.
+/// Ticks that a proof is good for: at 300 ms of round trip it takes three percent of the time, at 100 ms one.
 const PROOF_TICKS: u16 = 32;
 
 /// Ticks between common drains: less than the window of the base round trip.
 const COMMON_TICKS: u16 = 4;
-
-/// Ticks between the proofs of who has asked once what it loses for: seldom enough to cost a percent, and again at the same time
-/// for all.
-const RETRY_TICKS: u16 = 16;
 
 /// Pacing gain while others are asked: eight flows that each believe in the whole path leave it idle.
 pub(super) const PROVE_GAIN_Q8: u32 = Q8 / 8;
@@ -56,14 +48,6 @@ fn heavy(loss: &LossSplit) -> u32 {
     HEAVY_Q16.saturating_add(more)
 }
 
-/// Losses in a proof that are no accident: of 16 packets a path that loses a twentieth loses three in one of twenty proofs.
-const CONVINCING: u32 = 3;
-
-/// Whether what a proof has lost is heavy by itself.
-fn is_convincing(tally: &Tally) -> bool {
-    tally.lost >= CONVINCING && share(tally.lost, tally.total()) >= HEAVY_Q16
-}
-
 /// What is proven of heavy loss.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Proof {
@@ -75,13 +59,6 @@ pub(super) struct Proof {
     suspected: bool,
     /// The same with packets waiting, which may be those of others.
     doubted: bool,
-    /// Share lost since the last common tick if it is clearly more than is made up for, q16; zero otherwise.
-    unexplained_q16: u16,
-    /// That was asked about before.
-    asked: bool,
-    /// Lost and resolved packets since the last common tick, but for those sent above capacity.
-    lost: u16,
-    total: u16,
 }
 
 impl Proof {
@@ -95,35 +72,10 @@ impl Proof {
         self.doubted = true;
     }
 
-    /// Takes a round.
-    fn count(&mut self, round: &Round) {
-        let mut lost = u32::from(self.lost).saturating_add(round.lost);
-        let mut total = u32::from(self.total).saturating_add(round.total());
-        while total > u32::from(u16::MAX) {
-            lost /= 2;
-            total /= 2;
-        }
-        self.lost = u16::try_from(lost).unwrap_or(u16::MAX);
-        self.total = u16::try_from(total).unwrap_or(u16::MAX);
-    }
-
-    /// Lost and resolved packets since the last call, or so many that their share is the same.
-    fn take_counts(&mut self) -> (u32, u32) {
-        let counts = (u32::from(self.lost), u32::from(self.total));
-        self.lost = 0;
-        self.total = 0;
-        counts
-    }
-
     /// Whether this is a tick at which all who have not seen their base round trip for long look for it: alone, none of many
     /// would.
     fn is_common(&self) -> bool {
         self.tick % COMMON_TICKS == 0
-    }
-
-    /// Whether it is one at which those ask again whose question has been answered already.
-    fn is_retry(&self) -> bool {
-        self.tick % RETRY_TICKS == 0
     }
 
     /// Whether a proof is to come.
@@ -148,24 +100,14 @@ impl Proof {
     fn is_needed(&self, loss: &LossSplit) -> bool {
         let past = self.tick.wrapping_sub(self.until) < u16::MAX / 2;
         let unproven = past || loss.is_bounded();
-        self.suspected
-            || self.doubted
-            || self.unexplained_q16 != 0
-            || (loss.random() >= heavy(loss) && unproven)
+        self.suspected || self.doubted || (loss.random() >= heavy(loss) && unproven)
     }
 }
 
 impl Zeta {
     /// Whether a proof begins with this ACK.
     pub(super) fn prove(&mut self, ack: &Ack, settings: &Settings, seen: &Observation) -> bool {
-        let Some(round) = seen.round else {
-            return false;
-        };
-        // What probes lose says nothing of the path.
-        if round.kind != Kind::High {
-            self.proof.count(&round);
-        }
-        if !self.proof.is_turn(ack.now_us, ack.srtt_us) {
+        if seen.round.is_none() || !self.proof.is_turn(ack.now_us, ack.srtt_us) {
             return false;
         }
         let proves = matches!(self.phase, Phase::Prove { .. });
@@ -173,11 +115,6 @@ impl Zeta {
         // A search that has just begun has not shown anything yet.
         if !self.proof.is_common() || self.phase.is_start() {
             return false;
-        }
-        let (lost, total) = self.proof.take_counts();
-        if !proves && (!self.proof.asked || self.proof.is_retry()) {
-            self.proof.unexplained_q16 = self.path.loss.unexplained(lost, total);
-            self.proof.asked |= self.proof.unexplained_q16 != 0;
         }
         if !proves && self.proof.is_needed(&self.path.loss) {
             self.aftermath = None;
@@ -226,18 +163,8 @@ impl Zeta {
         let doubted = core::mem::take(&mut self.proof.doubted);
         let suspected = core::mem::take(&mut self.proof.suspected) || doubted;
         let expected = (u64::from(total).saturating_mul(u64::from(believed))) >> 16;
-        let heavy_before = believed >= heavy(&self.path.loss);
-        let convincing = is_convincing(&tally);
-        let telling = expected >= TELLING || (convincing && u64::from(lost) >= expected);
-        let same = !suspected && telling && self.path.loss.is_expected(lost, total);
-        let unexplained = u32::from(core::mem::take(&mut self.proof.unexplained_q16));
-        // Who only asked whether it loses more than it believes has learned nothing against what it believes.
-        let only_asked = unexplained != 0 && !heavy_before && !suspected;
-        if unexplained != 0 && convincing {
-            self.path.loss.allow(Q16);
-            self.path.loss.confirm(lost, total, unexplained);
-            self.recompensate(ack, settings, believed);
-        } else if !same && !only_asked && total != 0 {
+        let same = !suspected && expected >= TELLING && self.path.loss.is_expected(lost, total);
+        if !same && total != 0 {
             // A few packets say little, and a burst is one: what was believed counts as a few more.
             let before = (PRIOR_PACKETS.saturating_mul(believed)) >> 16;
             let bunch = if suspected { 1 } else { self.path.loss.bunch() };
@@ -247,29 +174,24 @@ impl Zeta {
                 seen(lost).saturating_add(before),
                 seen(total).saturating_add(PRIOR_PACKETS),
             );
-            self.recompensate(ack, settings, believed);
+            // What was delivered is right; what was made up for besides was not.
+            let now = self.path.loss.random();
+            let kept = u64::from(Q16.saturating_sub(believed));
+            let delivered = self.path.capacity.get().saturating_mul(kept) >> 16;
+            if settings.track_random_loss {
+                let known = self.path.capacity.get();
+                // Where losses halve the rate they do so to an end that is set.
+                let least = if is_classic(ack, settings) {
+                    self.classic_floor(ack, settings).min(known)
+                } else {
+                    0
+                };
+                self.path.capacity.reset(inflate(delivered, now).max(least));
+            }
         }
         let most = self.path.loss.headroom();
         self.path.loss.allow(most.max(heavy(&self.path.loss)));
-        self.proof.until = (self.proof.tick | (PROOF_TICKS - 1)).wrapping_add(1);
+        self.proof.until = self.proof.tick.wrapping_add(PROOF_TICKS);
         self.cruise(ack.now_us);
-    }
-
-    /// What was delivered is right; what was made up for besides was not.
-    fn recompensate(&mut self, ack: &Ack, settings: &Settings, believed: u32) {
-        if !settings.track_random_loss {
-            return;
-        }
-        let known = self.path.capacity.get();
-        let kept = u64::from(Q16.saturating_sub(believed));
-        let delivered = known.saturating_mul(kept) >> 16;
-        // Where losses halve the rate they do so to an end that is set.
-        let least = if is_classic(ack, settings) {
-            self.classic_floor(ack, settings).min(known)
-        } else {
-            0
-        };
-        let now = self.path.loss.random();
-        self.path.capacity.reset(inflate(delivered, now).max(least));
     }
 }

@@ -25,8 +25,9 @@ impl Zeta {
                 self.path.rounds.so_far(delivered, lost)
             };
             (
-                self.unloaded_lost.saturating_add(missing),
-                self.unloaded_total
+                self.unloaded.lost.saturating_add(missing),
+                self.unloaded
+                    .total()
                     .saturating_add(got)
                     .saturating_add(missing),
             )

@@ -17,7 +17,7 @@ use super::crowd::Crowd;
 use super::math::{low32, mul_div, rate, Q8};
 use super::output::CWND_GAIN_Q8;
 use super::path::{Observation, Path};
-use super::phase::{Phase, STARTUP_GAIN_Q8};
+use super::phase::{Phase, Tally, STARTUP_GAIN_Q8};
 use super::probe::Schedule;
 use super::prove::Proof;
 use super::recovery::Restraint;
@@ -52,9 +52,8 @@ pub struct Zeta {
     pub(super) finds: u8,
     /// Capacity at which a whole round was sent last that lost no more than usual, kilobytes per second; zero since a search.
     pub(super) proven_kb: u32,
-    /// Lost and resolved packets of all rounds that met no queue.
-    pub(super) unloaded_lost: u32,
-    pub(super) unloaded_total: u32,
+    /// All rounds that met no queue.
+    pub(super) unloaded: Tally,
     /// Capacity that earlier connections found, bytes per second; zero if nothing is known.
     pub(super) resumed: u64,
     /// First window without that knowledge, packets.
@@ -97,8 +96,7 @@ impl Zeta {
             unsure: false,
             finds: 0,
             proven_kb: 0,
-            unloaded_lost: 0,
-            unloaded_total: 0,
+            unloaded: Tally::default(),
             resumed: remembered(start).map_or(0, |(rate, _)| rate),
             first_window: start.cwnd,
             cwnd: start.cwnd.max(resumed(start).min(most)).max(MIN_CWND),
@@ -258,8 +256,7 @@ impl Zeta {
     fn learn(&mut self, round: &Round, seen: &Observation) {
         let total = round.total();
         if !self.path.was_loaded(round) {
-            self.unloaded_lost = self.unloaded_lost.saturating_add(round.lost);
-            self.unloaded_total = self.unloaded_total.saturating_add(total);
+            self.unloaded.add(round);
         }
         if round.kind == Kind::Sure && !self.path.was_loaded(round) && !seen.forgiven {
             self.path.loss.dispersion.add_below(round.lost, total);
