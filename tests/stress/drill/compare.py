@@ -3,8 +3,8 @@
 
 DIRECTORY has the runs "without", "attached" and "by-name", a line for each script. What is green without the module has to
 be green with it, or to stand in LIST for that run with a reason, and may then differ in nothing else than what such a reason
-explains: when and how much is sent, and what a script says of windows. Options, acknowledgements, windows that are
-offered, resets, checksums and results of calls are never excused. Prints TAP lines.
+explains: when and how much is sent, which a write may show, too, and what a script says of windows. Options, acknowledgements,
+windows that are offered, resets, checksums and results of other calls are never excused. Prints TAP lines.
 """
 
 import re
@@ -14,11 +14,12 @@ from pathlib import Path
 # What a congestion control decides, in the words of script.py. A packet may be longer or shorter, another part of the same
 # stream, and so with or without PSH; or come at another time; or not come, or be one that the script has later.
 SENDING = re.compile(
-    r"red (time: .* came [-+]"
+    r"red (time: .* (came|write\(\) returned) [-+]"
+    r"|call: line \d+: write\(\) gave \d+, not \d+$"
     r"|missing: "
-    r"|assert: .*\b(snd_cwnd|snd_ssthresh|ca_state|lost|unacked|sacked|reordering|sndbuf_limited|rwnd_limited|busy_time|rtt)\b"
+    r"|assert: .*\btcpi_(snd_cwnd|snd_ssthresh|ca_state|lost|unacked|sacked|reordering|sndbuf_limited|rwnd_limited|busy_time|rtt)\b"
     r"|packet: line \d+: \S+ \d+\+\d+ came at [\d.]+: (?:(?:length \d+, not \d+|seq \d+, not \d+|flags P?\.?, not P?\.?)(?:; |$))+$)")
-# A connection whose first packet has another window sends what the script has for later.
+# How much of a connection's data may be on its way, or when it is sent.
 REASONS = {"window", "pacing"}
 
 
