@@ -34,6 +34,7 @@ fn now(socket: &Socket<'_>) -> Now {
         unsent: socket.write_seq().wrapping_sub(socket.snd_nxt()),
         flight: socket.snd_nxt().wrapping_sub(socket.snd_una()),
         mss: socket.mss(),
+        is_reordered: socket.has_seen_reordering(),
     }
 }
 

@@ -5,7 +5,7 @@
 use crate::adoption::Adoption;
 use crate::model::control;
 use crate::model::rules::Choice;
-use crate::model::settings::{Key, FLAG_CHALLENGE};
+use crate::model::settings::{Key, FLAG_BELIEVE};
 use crate::proc::{self, Settings};
 use crate::state::STATE;
 use crate::summary;
@@ -29,7 +29,7 @@ pub(crate) struct Copied {
 impl Copied {
     fn of(settings: &Settings, choice: &Choice) -> Self {
         let is_lean = settings.get(Key::ShrinkPacket) != 0;
-        let believes = settings.get(Key::TcpFlags) & FLAG_CHALLENGE == 0;
+        let believes = settings.get(Key::TcpFlags) & FLAG_BELIEVE != 0;
         let mut settings = summary::settings(settings);
         summary::overrule(&mut settings, choice);
         Copied {

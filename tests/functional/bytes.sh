@@ -14,7 +14,6 @@ slow_path 20ms 100mbit
 serving 5001 "$BYTES_EACH"
 require
 attach
-put cmd 'tcpFlags: 0x10000000'
 # Damage must be found by the receiver's TCP, so nobody may vouch for the checksum before.
 single_segments wan0
 ethtool -K wan0 tx off >/dev/null

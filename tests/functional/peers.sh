@@ -105,7 +105,6 @@ gives_up cubic
 require
 put subnetAccEnable 1
 put wanIf '+wan0 +wan1'
-put cmd 'tcpFlags: 0x10000000'
 meet zeta honest
 at_least "an honest peer gets its path" $((SECONDS_EACH * 500000)) "$(gapless zeta honest)"
 gives_up zeta
@@ -139,7 +138,7 @@ for peer in $LIARS; do
 done
 check "the log tells of it" sh -c 'dmesg | grep -q "acknowledged what was never sent"'
 # That what is seen above is the module's doing: without it, nobody is found out.
-put cmd 'tcpFlags: 0x0'
+put cmd 'tcpFlags: 0x10000000'
 before=$(stat_of WithheldPackets)
 meet zeta early
 refuse "who is believed is sent more" within zeta early

@@ -2,7 +2,7 @@
 
 use super::{
     bound_rate, Challenge, Fate, Fit, Now, Packet, Step, DESPAIR, FIRST, FIRST_MAX, FOLLOWING,
-    FROM, PATIENCE, SOON,
+    FROM, PATIENCE, RARE_LEAST, RARE_MOST, SOON,
 };
 
 const MSS: u32 = 1_448;
@@ -15,6 +15,7 @@ fn now(sent: u64) -> Now {
         unsent: 1 << 20,
         flight: 1 << 20,
         mss: MSS,
+        is_reordered: false,
     }
 }
 
@@ -291,6 +292,33 @@ fn a_path_that_seems_twice_as_fast_is_doubted_sooner() {
 }
 
 #[test]
+fn where_packets_overtake_each_other_it_is_asked_more_rarely() {
+    let mut challenge = Challenge::default();
+    let at = |sent| Now {
+        is_reordered: true,
+        ..now(sent)
+    };
+    challenge.on_ack(&at(FROM), || 0, unknown);
+    assert_eq!(challenge.on_ack(&at(FIRST), || 0, unknown), Step::Go);
+    assert_eq!(challenge.due, RARE_LEAST * FIRST);
+    assert_eq!(
+        challenge.on_ack(&at(4 * FIRST), || 0, unknown),
+        Step::Single
+    );
+    // A place is put off once, so that nobody gets away by pretending; the next one is put off again.
+    challenge.after_proof(4 * FIRST, 0);
+    assert_eq!(challenge.due, 6 * FIRST);
+    let step = challenge.on_ack(&at(6 * FIRST), || 24 * FIRST - 1, unknown);
+    assert_eq!(step, Step::Go);
+    assert_eq!(challenge.due, RARE_MOST * 6 * FIRST - 1);
+    // In order from there on.
+    assert_eq!(
+        challenge.on_ack(&now(48 * FIRST), || 0, unknown),
+        Step::Single
+    );
+}
+
+#[test]
 fn segments_go_alone_for_a_while_only() {
     let mut challenge = Challenge::default();
     assert_eq!(challenge.tso(false, 44), 44);
@@ -341,6 +369,7 @@ impl World {
             unsent: 1 << 20,
             flight: 1 << 20,
             mss: MSS,
+            is_reordered: false,
         }
     }
 

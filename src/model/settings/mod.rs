@@ -29,7 +29,7 @@ pub use hot::{window_limit, Hot, InboundOrders, Scope, SessionLimits};
 pub use net::{bypass_rules, lan_rules, lan_rules_v6, parse_net, Net, Rule, RULES_MAX};
 pub use parse::{parse, Parsed};
 pub use registry::{
-    cmd_specs, defaults, file_specs, lookup_cmd, lookup_file, specs, Key, TextKey, FLAG_CHALLENGE,
+    cmd_specs, defaults, file_specs, lookup_cmd, lookup_file, specs, Key, TextKey, FLAG_BELIEVE,
     FLAG_HIGH_CONSERV, FLAG_SHORT_RTT, SCALARS, TEXTS,
 };
 pub use reject::{LogLine, Reject, Why};

@@ -56,9 +56,9 @@ pub const FLAG_HIGH_CONSERV: u64 = 0x4000;
 /// Bit of `tcpFlags` that switches `shortRttMS` on.
 pub const FLAG_SHORT_RTT: u64 = 0x800;
 
-/// Bit of `tcpFlags` that has segments withheld, to see who acknowledges what was never sent. None that the original is known to
-/// have.
-pub const FLAG_CHALLENGE: u64 = 0x1000_0000;
+/// Bit of `tcpFlags` that has every acknowledgement believed: no segment is withheld to see who acknowledges what was never sent.
+/// None that the original is known to have.
+pub const FLAG_BELIEVE: u64 = 0x1000_0000;
 
 scalars! {
     // Files of their own.
@@ -165,7 +165,7 @@ scalars! {
     TxCongestObey = Cmd "txCongestObey", Kind::Bool, 1, Stored,
         "1 obeys local transmit congestion; always so here: the kernel itself holds back what its queue or card refuses";
     TcpFlags = Cmd "tcpFlags", Kind::Hex { max: u32::MAX }, 0, Active,
-        "bit mask: 0x4000 strong conservative mode (highcsv), if conservMode is 1; 0x800 switches shortRttMS on; 0x10000000 withholds a packet now and then, to see who acknowledges what was never sent";
+        "bit mask: 0x4000 strong conservative mode (highcsv), if conservMode is 1; 0x800 switches shortRttMS on; 0x10000000 believes every acknowledgement: no packet is withheld now and then to see who acknowledges what was never sent";
     TaskSchedDelay = Cmd "taskSchedDelay", Kind::Pair { min: 0, max: 1_000_000 }, pack(100, 100),
         Active,
         "pause between two rounds of housekeeping, in units of 10 ms: while there are flows, while there are none; 20 to 1000 count";

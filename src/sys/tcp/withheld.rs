@@ -17,6 +17,12 @@ impl Socket<'_> {
         unsafe { (*self.tp()).bytes_retrans }
     }
 
+    /// Packets have been seen to overtake each other.
+    pub(crate) fn has_seen_reordering(&self) -> bool {
+        // SAFETY: As above.
+        unsafe { (*self.tp()).reord_seen != 0 }
+    }
+
     /// First sequence number that is not acknowledged.
     pub(crate) fn snd_una(&self) -> u32 {
         // SAFETY: As above.

@@ -222,6 +222,20 @@ phase_script() {
 	check 'no service is left' fails systemctl cat lotServer.service
 }
 
+phase_by-hand() {
+	check 'nothing runs by itself' fails loaded
+	shown "$lot" start
+	check 'lotServer.sh start loads the module' loaded
+	check "$card, the default route's interface, is accelerated" attached
+	check 'a connection runs under zeta' zeta_on_the_wire
+	shown "$lot" stop
+	check 'stop unloads it' fails loaded
+	check 'the network works after that' network
+	shown "$lot" uninstall -f
+	check 'nothing is left in the usual places' test -z \
+		"$(ls -d /appex /etc/appex /lib/modules/*/updates /lib/modules/*/extra 2>/dev/null)"
+}
+
 within 60 network
 say "the machine is $(systemctl is-system-running --wait)"
 "phase_$phase"
