@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Compares what drill.py said of runs with the module and without: compare.py DIRECTORY LIST [--least N]
+"""Compares what drill.py said of runs with the module and without: compare.py DIRECTORY LIST LEAST BEFORE
 
 DIRECTORY has the runs "without", "attached" and "by-name", a line for each script. What is green without the module has to
 be green with it, or to stand in LIST for that run with a reason, and may then differ in nothing else than what such a reason
 explains: when and how much is sent, which a write may show, too, and what a script says of windows. Options, acknowledgements,
-windows that are offered, resets, checksums and results of other calls are never excused. Prints TAP lines.
+windows that are offered, resets, checksums and results of other calls are never excused. LEAST scripts have to be green without it. Prints five
+TAP lines, after BEFORE others.
 """
 
 import re
@@ -42,8 +43,8 @@ def listed(path: Path) -> dict[tuple[str, str], str]:
 
 
 class Tap:
-    def __init__(self):
-        self.count = self.failed = 0
+    def __init__(self, before: int):
+        self.count, self.failed = before, 0
 
     def check(self, name: str, wrong: list[str]) -> None:
         self.count += 1
@@ -70,8 +71,8 @@ def differing(without: dict[str, str], run: dict[str, str], name: str, excused: 
 
 
 def main() -> None:
-    directory, excuses, least = Path(sys.argv[1]), listed(Path(sys.argv[2])), int(sys.argv[4])
-    tap = Tap()
+    directory, excuses, least = Path(sys.argv[1]), listed(Path(sys.argv[2])), int(sys.argv[3])
+    tap = Tap(int(sys.argv[4]))
     without = read(directory / "without")
     green = [key for key, said in without.items() if said == "green"]
     unknown = [f"{key}: {said}" for key, said in without.items() if said.startswith("unknown")]
