@@ -133,7 +133,12 @@ impl Zeta {
     pub(super) fn window_target(&self, ack: &Ack, gain_q8: u32) -> u32 {
         let capacity = self.path.capacity.get();
         if capacity == 0 {
-            return u32::MAX;
+            // Nothing is known, so nothing but what others allow themselves, too, once it is no longer the start.
+            return if self.phase.is_start() {
+                u32::MAX
+            } else {
+                self.first_window
+            };
         }
         let span = u64::from(self.path.span().unwrap_or(ack.srtt_us));
         let bdp = packets(gain(capacity, gain_q8), span, ack.mss);

@@ -3,7 +3,7 @@
 //! Start, and start again when a probe finds much more room: exponential growth until queue, loss or a plateau.
 
 use super::aftermath::Aftermath;
-use super::math::{gain, inflate, low32, rate, Q8};
+use super::math::{gain, inflate, low32, mul_div, rate, Q8};
 use super::path::{Observation, Path};
 use super::phase::{Phase, REGROWTH_GAIN_Q8, STARTUP_GAIN_Q8};
 use super::rounds::Round;
@@ -23,6 +23,14 @@ const PLATEAU_ROUNDS: u8 = 2;
 /// Packets the flat rounds must have resolved: under heavy random loss a small round says little.
 const PLATEAU_PACKETS: u32 = 96;
 
+/// Packets of a round whose share of losses is compared with that at the beginning of growth.
+const COMPARED_PACKETS: u32 = 32;
+
+/// Share of packets, in 1/256, by which growth may lose more than at its beginning: a quarter. What the path loses by itself stays
+/// the same however fast one sends. A flow that takes its rate from others delivers more and more while most of what it sends is
+/// dropped, and where little is known of the loss nothing else ends that.
+const MORE_LOSS_Q8: u8 = 64;
+
 /// Progress of the exponential search.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Startup {
@@ -34,6 +42,8 @@ pub(super) struct Startup {
     flat_packets: u32,
     /// A queue was seen at the end of the last round.
     queued: bool,
+    /// Share of losses of the first round of growth from a known rate, in 1/256, plus one; zero before.
+    lost_first_q8: u8,
     /// Capacity known before the search, bytes per second; zero on a new connection, whose losses are the first thing known
     /// about the path.
     from: u64,
@@ -62,6 +72,7 @@ impl Startup {
             flat: 0,
             flat_packets: 0,
             queued: false,
+            lost_first_q8: 0,
             from,
             busy_delivered: 0,
             busy_us: 0,
@@ -128,6 +139,9 @@ impl Startup {
             return Verdict::Full;
         }
         self.queued = seen.queued;
+        if self.loses_more(&round) {
+            return Verdict::Overrun;
+        }
         let total = round.total();
         let now = rate(round.delivered, mss, round.span_us);
         let growth = if self.is_first() {
@@ -162,6 +176,22 @@ impl Startup {
         } else {
             Verdict::Grow
         }
+    }
+}
+
+impl Startup {
+    /// Takes a round of growth from a known rate. Whether much more is lost than at its beginning.
+    fn loses_more(&mut self, round: &Round) -> bool {
+        let total = round.total();
+        if self.is_first() || total < COMPARED_PACKETS {
+            return false;
+        }
+        let share = mul_div(u64::from(round.lost), 254, u64::from(total));
+        let share = u8::try_from(share).unwrap_or(u8::MAX - 1);
+        if self.lost_first_q8 == 0 {
+            self.lost_first_q8 = share.saturating_add(1);
+        }
+        share > self.lost_first_q8.saturating_add(MORE_LOSS_Q8)
     }
 }
 

@@ -136,7 +136,12 @@ impl Zeta {
         self.path.patient_until_ms = settings.patient_until_ms;
         let mut seen = self.path.on_ack(ack);
         self.forgive(ack, &mut seen);
-        seen.excess &= !self.proof.is_due();
+        // Whoever sends faster than ever must see what it does: nothing else ends growth on a path that loses most of it.
+        let grows = matches!(
+            self.phase,
+            Phase::Startup(_) | Phase::Up { .. } | Phase::Judge { .. }
+        );
+        seen.excess &= grows || !self.proof.is_due();
         let undone =
             !matches!(ack.ca_state, CaState::Loss) && !matches!(ack.ca_state, CaState::Recovery);
         if undone {
@@ -209,6 +214,13 @@ impl Zeta {
     }
 
     fn step(&mut self, ack: &Ack, settings: &Settings, seen: &Observation) {
+        let searches = matches!(self.phase, Phase::Startup(_) | Phase::Settle { .. });
+        if self.path.capacity.get() == 0 && !searches {
+            // Loss may have ended the search before its first sample: without any estimate nothing bounds the window.
+            if let Some(implied) = self.path.implied(ack, settings) {
+                self.path.capacity.raise(implied);
+            }
+        }
         if let Some(round) = seen.round {
             self.learn(&round, seen);
             if !matches!(self.phase, Phase::Startup(_) | Phase::Settle { .. }) {
