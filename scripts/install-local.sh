@@ -101,7 +101,7 @@ while IFS= read -r -d '' file; do
 done < <(find "$here/contrib" -type f -printf '%P\0')
 
 if [[ -n $module ]]; then
-	install -d -m 755 "$destdir/lib/modules/$release/updates"
+	make_dir "/lib/modules/$release/updates"
 	put 644 "$module" "/lib/modules/$release/updates/appex.ko"
 	if [[ -z $destdir ]]; then
 		depmod -a "$release" || die "depmod failed for $release"
