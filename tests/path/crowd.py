@@ -12,7 +12,7 @@ import sys
 import tempfile
 
 # Flows, Mbit/s, ms, bandwidth-delay products of buffer, seeds.
-CROWDS = [(12, 12, 17, 1, (1, 2, 3)), (30, 100, 20, 0.3, (1, 2))]
+CROWDS = [(12, 12, 17, 1, (1, 2, 3)), (30, 100, 20, 0.3, (1, 2)), (12, 100, 8, 0.3, (1,))]
 # Share of what is sent that may be repetitions, and of the link that must be used.
 REPEATED_PCT, USED = 30, 0.9
 

@@ -31,6 +31,10 @@ const COMPARED_PACKETS: u32 = 32;
 /// dropped, and where little is known of the loss nothing else ends that.
 const MORE_LOSS_Q8: u8 = 64;
 
+/// Share of a round that no path loses by itself, in 1/256: three quarters. Any search ends there, the first one too, whatever it
+/// has taken for the path's own loss: on a path of one half as many of [`COMPARED_PACKETS`] are lost once in five hundred rounds.
+const MOST_LOSS_Q8: u8 = 192;
+
 /// Progress of the exponential search.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Startup {
@@ -180,14 +184,17 @@ impl Startup {
 }
 
 impl Startup {
-    /// Takes a round of growth from a known rate. Whether much more is lost than at its beginning.
+    /// Takes a round of growth. Whether nearly all is lost, or from a known rate much more than at its beginning.
     fn loses_more(&mut self, round: &Round) -> bool {
         let total = round.total();
-        if self.is_first() || total < COMPARED_PACKETS {
+        if total < COMPARED_PACKETS {
             return false;
         }
         let share = mul_div(u64::from(round.lost), 254, u64::from(total));
         let share = u8::try_from(share).unwrap_or(u8::MAX - 1);
+        if self.is_first() || share > MOST_LOSS_Q8 {
+            return share > MOST_LOSS_Q8;
+        }
         if self.lost_first_q8 == 0 {
             self.lost_first_q8 = share.saturating_add(1);
         }
