@@ -73,12 +73,7 @@ impl Zeta {
             if self.large_queue(&round) {
                 self.hint_of_others(ack.now_us);
             }
-            if round.kind == Kind::Sure {
-                // All of it was sent far slower than the path takes, as for a proof: it is not us who keep the queue.
-                self.busy_slowed(&round, ack, settings);
-            } else {
-                self.busy(&round, ack, settings);
-            }
+            self.busy(&round, ack, settings);
             self.drain();
             return;
         }
