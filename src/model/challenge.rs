@@ -61,9 +61,10 @@ pub fn bound_rate(mss: u32) -> u64 {
 /// as that in store drop what arrives (350 Mbit/s, 307 ms, jitter: 0.93 of the limit became 0.69).
 const FLIGHT_MAX: u32 = 3 << 20;
 
-/// Where packets overtake each other, and few are sent again, a place is put off until so many times as much was sent, at least and at most. As long as a
-/// hole stands, receivers put their acknowledgements together, and tell of three or four places in each: what overtook in more
-/// of them is never told of, and sent again for nothing (1,200 packets for each one withheld at 50 Mbit/s with 5 ms of jitter).
+/// Where packets overtake each other, and few are sent again, a place is put off until so many times as much was sent, at least
+/// and at most. As long as a hole stands, receivers put their acknowledgements together, and tell of three or four places in
+/// each: what overtook in more of them is never told of, and sent again for nothing (1,200 packets for each one withheld at
+/// 50 Mbit/s with 5 ms of jitter).
 const RARE_LEAST: u64 = 4;
 const RARE_MOST: u64 = 8;
 

@@ -317,10 +317,8 @@ fn where_packets_overtake_each_other_it_is_asked_more_rarely() {
         again,
         ..at(48 * FIRST)
     };
-    assert_eq!(
-        Challenge { ..challenge }.on_ack(&storm, || 0, unknown),
-        Step::Single
-    );
+    let mut stormy = challenge;
+    assert_eq!(stormy.on_ack(&storm, || 0, unknown), Step::Single);
     challenge.after_proof(40 * FIRST, 0);
     let step = challenge.on_ack(
         &Now {

@@ -119,6 +119,11 @@ impl Phase {
         matches!(self, Phase::Startup(search) if search.is_first())
     }
 
+    /// Looking for a rate, or for what a search has found.
+    pub(super) fn is_search(&self) -> bool {
+        matches!(self, Phase::Startup(_) | Phase::Settle { .. })
+    }
+
     /// A search from a known rate.
     pub(super) fn is_regrowth(&self) -> bool {
         matches!(self, Phase::Startup(search) if !search.is_first())

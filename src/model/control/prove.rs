@@ -13,7 +13,7 @@ use super::path::Observation;
 use super::phase::{Phase, Tally};
 use super::rounds::Kind;
 use super::types::{Ack, Settings};
-use super::zeta::{is_classic, Zeta};
+use super::zeta::Zeta;
 
 /// Loss that has to be proven: a ninth. What is made up for less is bounded by itself.
 const HEAVY_Q16: u32 = Q16 / 9;
@@ -111,7 +111,6 @@ impl Zeta {
             return false;
         }
         let proves = matches!(self.phase, Phase::Prove { .. });
-        let searches = matches!(self.phase, Phase::Startup(_) | Phase::Settle { .. });
         // A search that has just begun has not shown anything yet.
         if !self.proof.is_common() || self.phase.is_start() {
             return false;
@@ -128,8 +127,8 @@ impl Zeta {
         if self.path.loss.random() < heavy {
             self.path.loss.allow(heavy);
         }
-        let free = !proves && !searches;
-        if free
+        if !proves
+            && !self.phase.is_search()
             && (self.path.rtt.is_stale(ack.now_us) || self.path.rtt.is_unseen(ack.now_us))
             && !self.max_tx(ack.now_us, settings)
         {
@@ -177,15 +176,12 @@ impl Zeta {
             // What was delivered is right; what was made up for besides was not.
             let now = self.path.loss.random();
             let kept = u64::from(Q16.saturating_sub(believed));
-            let delivered = self.path.capacity.get().saturating_mul(kept) >> 16;
+            let known = self.path.capacity.get();
+            let delivered = known.saturating_mul(kept) >> 16;
             if settings.track_random_loss {
-                let known = self.path.capacity.get();
                 // Where losses halve the rate they do so to an end that is set.
-                let least = if is_classic(ack, settings) {
-                    self.classic_floor(ack, settings).min(known)
-                } else {
-                    0
-                };
+                let floor = self.classic_floor(ack, settings);
+                let least = floor.map_or(0, |floor| floor.min(known));
                 self.path.capacity.reset(inflate(delivered, now).max(least));
             }
         }

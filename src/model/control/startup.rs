@@ -26,14 +26,18 @@ const PLATEAU_PACKETS: u32 = 96;
 /// Packets of a round whose share of losses is compared with that at the beginning of growth.
 const COMPARED_PACKETS: u32 = 32;
 
-/// Share of packets, in 1/256, by which growth may lose more than at its beginning: a quarter. What the path loses by itself stays
-/// the same however fast one sends. A flow that takes its rate from others delivers more and more while most of what it sends is
-/// dropped, and where little is known of the loss nothing else ends that.
-const MORE_LOSS_Q8: u8 = 64;
+/// What the share of losses is counted in: in a byte, with room for one more.
+const ALL_LOST: u64 = 254;
 
-/// Share of a round that no path loses by itself, in 1/256: three quarters. Any search ends there, the first one too, whatever it
-/// has taken for the path's own loss: on a path of one half as many of [`COMPARED_PACKETS`] are lost once in five hundred rounds.
-const MOST_LOSS_Q8: u8 = 192;
+/// Share of packets, in 1/[`ALL_LOST`], by which growth may lose more than at its beginning: a quarter. What the path loses by
+/// itself stays the same however fast one sends. A flow that takes its rate from others delivers more and more while most of
+/// what it sends is dropped, and where little is known of the loss nothing else ends that.
+const MORE_LOSS: u8 = 64;
+
+/// Share of a round that no path loses by itself, in 1/[`ALL_LOST`]: three quarters. Any search ends there, the first one too,
+/// whatever it has taken for the path's own loss: on a path of one half as many of [`COMPARED_PACKETS`] are lost once in five
+/// hundred rounds.
+const MOST_LOSS: u8 = 192;
 
 /// Progress of the exponential search.
 #[derive(Clone, Copy, Debug)]
@@ -46,8 +50,8 @@ pub(super) struct Startup {
     flat_packets: u32,
     /// A queue was seen at the end of the last round.
     queued: bool,
-    /// Share of losses of the first round of growth from a known rate, in 1/256, plus one; zero before.
-    lost_first_q8: u8,
+    /// Share of losses of the first round of growth from a known rate, in 1/[`ALL_LOST`], plus one; zero before.
+    lost_first: u8,
     /// Capacity known before the search, bytes per second; zero on a new connection, whose losses are the first thing known
     /// about the path.
     from: u64,
@@ -76,7 +80,7 @@ impl Startup {
             flat: 0,
             flat_packets: 0,
             queued: false,
-            lost_first_q8: 0,
+            lost_first: 0,
             from,
             busy_delivered: 0,
             busy_us: 0,
@@ -181,24 +185,22 @@ impl Startup {
             Verdict::Grow
         }
     }
-}
 
-impl Startup {
     /// Takes a round of growth. Whether nearly all is lost, or from a known rate much more than at its beginning.
     fn loses_more(&mut self, round: &Round) -> bool {
         let total = round.total();
         if total < COMPARED_PACKETS {
             return false;
         }
-        let share = mul_div(u64::from(round.lost), 254, u64::from(total));
-        let share = u8::try_from(share).unwrap_or(u8::MAX - 1);
-        if self.is_first() || share > MOST_LOSS_Q8 {
-            return share > MOST_LOSS_Q8;
+        let share = mul_div(u64::from(round.lost), ALL_LOST, u64::from(total));
+        let share = u8::try_from(share).unwrap_or(u8::MAX);
+        if self.is_first() || share > MOST_LOSS {
+            return share > MOST_LOSS;
         }
-        if self.lost_first_q8 == 0 {
-            self.lost_first_q8 = share.saturating_add(1);
+        if self.lost_first == 0 {
+            self.lost_first = share.saturating_add(1);
         }
-        share > self.lost_first_q8.saturating_add(MORE_LOSS_Q8)
+        share > self.lost_first.saturating_add(MORE_LOSS)
     }
 }
 

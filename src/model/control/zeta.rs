@@ -214,7 +214,7 @@ impl Zeta {
     }
 
     fn step(&mut self, ack: &Ack, settings: &Settings, seen: &Observation) {
-        let searches = matches!(self.phase, Phase::Startup(_) | Phase::Settle { .. });
+        let searches = self.phase.is_search();
         if self.path.capacity.get() == 0 && !searches {
             // Loss may have ended the search before its first sample: without any estimate nothing bounds the window.
             if let Some(implied) = self.path.implied(ack, settings) {
@@ -223,7 +223,7 @@ impl Zeta {
         }
         if let Some(round) = seen.round {
             self.learn(&round, seen);
-            if !matches!(self.phase, Phase::Startup(_) | Phase::Settle { .. }) {
+            if !searches {
                 self.watch_crowd(ack, &round);
             }
             if !seen.forgiven {
@@ -360,13 +360,16 @@ impl Zeta {
                 || age_ms < u64::from(settings.max_tx_effective_ms))
     }
 
-    /// What classic behaviour ends at, bytes per second.
-    pub(super) fn classic_floor(&self, ack: &Ack, settings: &Settings) -> u64 {
+    /// What classic behaviour ends at, bytes per second, where the round trip is long enough for the published switch to it.
+    pub(super) fn classic_floor(&self, ack: &Ack, settings: &Settings) -> Option<u64> {
+        if ack.srtt_us / 1_000 < settings.half_cwnd_min_srtt_ms {
+            return None;
+        }
         let packets = settings
             .half_cwnd_low_limit
             .max(self.reduction_floor(settings))
             .max(MIN_CWND);
-        rate(packets, ack.mss, ack.srtt_us.max(1))
+        Some(rate(packets, ack.mss, ack.srtt_us.max(1)))
     }
 
     /// The published switch to classic behaviour: on a long round trip with heavy loss, halve like Reno.
@@ -375,19 +378,16 @@ impl Zeta {
         let limit = total
             .checked_shr(u32::from(settings.half_cwnd_loss_rate_shift))
             .unwrap_or(0);
-        if !is_classic(ack, settings) || total < CLASSIC_PACKETS || round.lost <= limit {
+        if total < CLASSIC_PACKETS || round.lost <= limit {
             return;
         }
-        let floor = self.classic_floor(ack, settings);
+        let Some(floor) = self.classic_floor(ack, settings) else {
+            return;
+        };
         let half = (self.path.capacity.get() / 2).max(floor);
         if half < self.path.capacity.get() {
             self.path.capacity.reset(half);
             self.aftermath = None;
         }
     }
-}
-
-/// The round trip is long enough for the published switch to classic behaviour.
-pub(super) fn is_classic(ack: &Ack, settings: &Settings) -> bool {
-    ack.srtt_us / 1_000 >= settings.half_cwnd_min_srtt_ms
 }
