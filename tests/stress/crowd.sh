@@ -72,8 +72,7 @@ after=$(kernel_kb)
 echo "# $((after - before)) kB more of the kernel's memory than before; caches that grew most:" \
 	"$(join /run/slabs.before <(slabs) | awk '{ print $3 - $2, $1 }' | sort -rn | head -n 5 | xargs)"
 check "memory is given back, but for 8 MB ($((after - before)) kB)" test $((after - before)) -le 8192
-unused() { [ "$(cat /sys/module/appex/refcnt)" = 0 ]; }
-check "nobody holds the module" until_true 10 unused
+check "nobody holds the module" until_true 10 nobody_uses appex
 check "it unloads" timeout 30 rmmod appex
 check "nothing of it is loaded" stopped
 finish

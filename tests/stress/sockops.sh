@@ -23,13 +23,22 @@ client 0 sysctl -qw net.ipv4.tcp_ecn=1
 
 sockops() { python3 tests/stress/sockops.py "$@"; }
 group() { echo "/sys/fs/cgroup/$1"; }
-# serve PROGRAM PORT [BYTES]: a server in a control group of its own that has this program.
-serve() {
+# attached PROGRAM: there is a control group of its own that has it.
+attached() {
 	mkdir -p "$(group "$1")"
-	[ -e "/sys/fs/bpf/$1" ] || sockops attach "$(group "$1")" "$1" || return 1
+	[ -e "/sys/fs/bpf/$1" ] || sockops attach "$(group "$1")" "$1"
+}
+# in_group PROGRAM COMMAND...: a command in that group, which a subshell becomes.
+in_group() {
+	echo "$BASHPID" >"$(group "$1")/cgroup.procs"
+	shift
+	exec "$@"
+}
+# serve PROGRAM PORT [BYTES]: a server in the program's control group.
+serve() {
+	attached "$1" || return 1
 	(
-		echo "$BASHPID" >"$(group "$1")/cgroup.procs"
-		exec python3 tests/stress/kinds.py serve plain 10.9.0.2 "$2" "${3:-$BYTES}" >"/run/serve.$2" 2>&1
+		in_group "$1" python3 tests/stress/kinds.py serve plain 10.9.0.2 "$2" "${3:-$BYTES}" >"/run/serve.$2" 2>&1
 	) &
 	until_true 60 grep -qs ready "/run/serve.$2"
 }
@@ -55,9 +64,6 @@ over() {
 }
 control_of() { ss -tinH state established "sport = :$1" | awk '/^[ \t]/ { print $1 }'; }
 is_control() { [ "$(control_of "$1")" = "$2" ]; }
-# users MODULE: references on it.
-users() { awk -v name="$1" '$1 == name { print $3 }' /proc/modules; }
-nobody_uses() { [ "$(users "$1")" = 0 ]; }
 # taken PROGRAM OPTION: times that it has been set, and never refused.
 taken() { sockops counts "$(group "$1")" | awk -v name="$2" '$1 == name { print; good = $2 > 0 && $3 == 0 } END { exit !good }'; }
 
@@ -119,7 +125,7 @@ check "zeta: was never refused" taken zeta zeta
 serve zeta 7061 "$LASTING"
 lasting 7061
 check "zeta: a longer download has it" until_true 20 is_control 7061 zeta
-same "zeta: it holds the module" 1 "$(users appex)"
+same "zeta: it holds the module" 1 "$(cat /sys/module/appex/refcnt)"
 check "zeta: which cannot be unloaded" sh -c '! rmmod appex'
 engine_write wanIf "-$virtio"
 sleep 2
@@ -130,15 +136,11 @@ engine_write wanIf "+$virtio"
 
 # Connections that begin here, with zeta before their SYN.
 push() { # PROGRAM PORT: an upload to the client from that control group
-	mkdir -p "$(group "$1")"
-	[ -e "/sys/fs/bpf/$1" ] || sockops attach "$(group "$1")" "$1" || return 1
+	attached "$1" || return 1
 	client 0 timeout 100 python3 tests/stress/kinds.py take plain 10.8.0.1 "$2" "$BYTES" >"/run/take.$2" 2>&1 &
 	local taker=$!
 	until_true 60 grep -qs ready "/run/take.$2"
-	(
-		echo "$BASHPID" >"$(group "$1")/cgroup.procs"
-		exec timeout 100 python3 tests/stress/kinds.py push plain 10.9.0.2 "$2" "$BYTES"
-	)
+	(in_group "$1" timeout 100 python3 tests/stress/kinds.py push plain 10.9.0.2 "$2" "$BYTES")
 	wait "$taker"
 	[ "$(tail -n 1 "/run/take.$2")" = "$BYTES" ] || {
 		cat "/run/take.$2"
@@ -149,10 +151,7 @@ check "early: an upload with zeta before the SYN arrives whole" push early 7070
 check "early: was never refused" taken early zeta
 # Nobody listens: the connection ends before it began.
 refused() {
-	! (
-		echo "$BASHPID" >"$(group early)/cgroup.procs"
-		exec timeout 20 python3 tests/stress/kinds.py push plain 10.9.0.2 7071 10
-	) 2>/dev/null
+	! (in_group early timeout 20 python3 tests/stress/kinds.py push plain 10.9.0.2 7071 10) 2>/dev/null
 }
 check "early: a connection that is refused" refused
 check "early: leaves the module to nobody" until_true 20 nobody_uses appex

@@ -348,10 +348,13 @@ def script(path: Path, load: Workload, variant: Variant, seed: int, v6: bool) ->
     # Whose counters and whose bottleneck a result is about: the sender's.
     sender, router, link = ("c0", "r2", "north") if load.inbound else ("", "r1", "south")
     # 500 Mbit/s at 200 ms is 12 MB in flight; a real server of that kind is tuned like this. Initial sizes stay the kernel's.
-    tune = ("echo \"4096 131072 67108864\" >/proc/sys/net/ipv4/tcp_rmem; echo \"4096 16384 67108864\" >/proc/sys/net/ipv4/tcp_wmem")
-    setup = ["set -eu"] + topology(path, net, seed, load.inbound) + [tune]
-    theirs = tune.replace("67108864", str(path.rmem_bytes), 1) if path.rmem_bytes else tune
-    setup += [in_ns(ns, f"sh -c '{theirs}'") for ns in [f"c{i}" for i in range(len(clients_of(path)))] + (["xs", "x"] if path.cross else [])]
+    most = 67108864
+
+    def tune(rmem_bytes: int) -> str:
+        return f"echo \"4096 131072 {rmem_bytes}\" >/proc/sys/net/ipv4/tcp_rmem; echo \"4096 16384 {most}\" >/proc/sys/net/ipv4/tcp_wmem"
+
+    setup = ["set -eu"] + topology(path, net, seed, load.inbound) + [tune(most)]
+    setup += [in_ns(ns, f"sh -c '{tune(path.rmem_bytes or most)}'") for ns in [f"c{i}" for i in range(len(clients_of(path)))] + (["xs", "x"] if path.cross else [])]
     setup += ["echo 65536 131072 196608 >/proc/sys/net/ipv4/tcp_mem"]
     lines += ["cat >setup <<'SETUP'", *setup, "SETUP", "sh setup || exit 40"]
     if path.cross:

@@ -215,6 +215,3 @@ class Link:
         whole = checksum(tcp, self.pseudo(*ends, 6, length)) if not vnet[0] & NEEDS_CSUM else 0xFFFF
         return Tcp(source, target, seq, ack, flags & 0x1FF, window, urgent, ecn, length - head, options_of(tcp[20:head]),
                    whole != 0xFFFF)
-
-    def close(self) -> None:
-        os.close(self.fd)

@@ -13,7 +13,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 import info
-from calls import PORT, Calls, Mismatch
+from calls import MORE, PORT, Calls, Mismatch
 from language import Call, Event, Icmp, NotUnderstood, Script, Segment
 from packet import ACK, ECN, FLAGS, RST, SYN, Link, Tcp, flag_bits, flag_text
 
@@ -175,7 +175,7 @@ class Runner:
     def begins(self, call: Call) -> bool:
         if call.name == "connect":
             return call.args[1] is ...
-        return bool(self.calls.number(call.args[3]) & self.calls.number(("|", 0x20000000, 0)))
+        return bool(self.calls.number(call.args[3]) & MORE["MSG_FASTOPEN"])
 
     def make(self, line: int, call: Call) -> None:
         try:

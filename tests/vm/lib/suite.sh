@@ -96,5 +96,7 @@ kernel_kb() {
 	for cache in /sys/kernel/slab/*/shrink; do echo 1 >"$cache"; done
 	awk '/^(SUnreclaim|Percpu|VmallocUsed):/ { n += $2 } END { print n }' /proc/meminfo
 }
+# nobody_uses MODULE: it is loaded, and nobody holds it.
+nobody_uses() { [ "$(cat "/sys/module/$1/refcnt")" = 0 ]; }
 # Closed by their programs, and not yet by their peers.
 no_orphans() { [ "$(awk '/^TCP:/ { print $5 }' /proc/net/sockstat)" = 0 ]; }

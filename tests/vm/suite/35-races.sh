@@ -139,9 +139,8 @@ done
 echo "# doomed: $(sum doomed whole) whole, $(sum doomed failed) ended with their server"
 
 # Whatever was counted in has to be counted out while it is still loaded.
-unused() { [ "$(cat /sys/module/appex/refcnt)" = 0 ]; }
 check "it loads once more" modprobe appex
-check "nobody holds it" until_true 10 unused
+check "nobody holds it" until_true 10 nobody_uses appex
 check "it unloads" timeout "$RMMOD_SECONDS" rmmod appex
 check "nothing of it is loaded" stopped
 until_true 60 no_orphans
