@@ -5,9 +5,13 @@
 //! The base is the minimum over a sliding window made of buckets that age out one by one, so that a path that has become
 //! longer is noticed without a periodic stall. Drain phases of the controller empty our own share of the queue often enough
 //! for the minimum to be refreshed.
+//!
+//! Where round trips wander, the least of thousands is one that nothing else comes near, and all others would seem to wait. So
+//! the base is made of rows of samples: of each the largest. A path without a queue shows itself to several packets in a row.
 
 use super::buckets::Buckets;
-use super::math::ms;
+use super::jumps::Jumps;
+use super::math::{mix, ms, not_after};
 
 /// Buckets of the window.
 const BUCKETS: usize = 5;
@@ -22,11 +26,16 @@ const FLOOR_US: u64 = 30_000_000;
 /// Samples a short-term minimum needs to be believed: single samples carry delayed ACKs and jitter.
 const MIN_SAMPLES: u8 = 4;
 
+/// Samples in a row that show the base, and as many where a round has fewer than twice the former: thin flows have to meet an
+/// empty queue within two rounds.
+const ROW: u8 = 4;
+const THIN_ROW: u8 = 2;
+
+/// Samples of a round of which a quarter has its least as early as the rows of the whole window: sixteen.
+const MANY_SAMPLES: u8 = 64;
+
 /// Share of the base by which a single sample must rise, to be a jump: what a standing queue starts with.
 const JUMP_SHARE: u32 = 8;
-
-/// Jumps within two buckets that are no accident: the first may be a gap of losses, the second another flow's burst.
-const JUMPS: u8 = 3;
 
 /// Share of the base from which on readings are noisy.
 const NOISY_SHARE: u32 = 8;
@@ -44,13 +53,17 @@ pub(super) const LEAST_THRESHOLD_US: u32 = 2_000;
 /// Windowed minima of the round-trip time, microseconds.
 pub(super) struct BaseRtt {
     buckets: Buckets<BUCKETS>,
-    bucket_end_us: u64,
+    bucket_end_ms: u32,
     recent: Buckets<2>,
     recent_end_us: u64,
     recent_count: u8,
     /// Mean difference of consecutive samples, times 16.
     jitter_q4: u32,
     last_rtt_us: u32,
+    /// Largest sample of the running row, samples in it, and samples of the last round, at most 255.
+    row_us: u32,
+    row: u8,
+    samples: u8,
     /// Mean difference between the minima of consecutive rounds at one sending rate, times 8.
     drift_q3: u32,
     /// Minimum of the last round; zero before the first.
@@ -59,7 +72,7 @@ pub(super) struct BaseRtt {
     range_q3: u32,
     /// Ranges of the quarters of the running round, and the largest sample of the running quarter.
     ranges_us: u32,
-    quarters: u16,
+    quarters: u8,
     recent_max_us: u32,
     /// Steps of this size are the grain of sending, not jitter.
     grain_us: u32,
@@ -68,12 +81,7 @@ pub(super) struct BaseRtt {
     /// Minimum over a longer window, and when it was last seen.
     floor_us: u32,
     floor_seen_ms: u32,
-    /// Time of the last sample, and of the last jump upwards that came after a silence, with the minimum since.
-    last_us: u64,
-    jump_ms: u32,
-    since_jump_us: u32,
-    /// Jumps upwards after a silence, halved from bucket to bucket.
-    jumps: u8,
+    jumps: Jumps,
 }
 
 impl BaseRtt {
@@ -85,12 +93,15 @@ impl BaseRtt {
         }
         Self {
             buckets,
-            bucket_end_us: now_us.saturating_add(BUCKET_US),
+            bucket_end_ms: ms(now_us.saturating_add(BUCKET_US)),
             recent: Buckets::new(),
             recent_end_us: 0,
             recent_count: 0,
             jitter_q4: 0,
             last_rtt_us: 0,
+            row_us: 0,
+            row: 0,
+            samples: 0,
             drift_q3: 0,
             last_min_us: 0,
             range_q3: 0,
@@ -102,10 +113,7 @@ impl BaseRtt {
             seen_ms: ms(now_us),
             floor_us: rtt_us.unwrap_or(u32::MAX).max(1),
             floor_seen_ms: ms(now_us),
-            last_us: now_us,
-            jump_ms: 0,
-            since_jump_us: 0,
-            jumps: 0,
+            jumps: Jumps::new(now_us),
         }
     }
 
@@ -114,45 +122,48 @@ impl BaseRtt {
         let rtt = rtt_us.max(1);
         // A single late packet is no wave: both of two neighbours must be late.
         let pair_us = rtt.min(self.last_rtt_us);
-        if now_us >= self.bucket_end_us {
+        let row_us = self.row(rtt);
+        if not_after(self.bucket_end_ms, ms(now_us)) {
             self.buckets.age();
-            self.jumps /= 2;
+            self.jumps.age();
             // After an idle time longer than the window the old minima are kept for a window more: a stale base is
             // safer than none.
-            self.bucket_end_us = now_us.saturating_add(BUCKET_US);
+            self.bucket_end_ms = ms(now_us.saturating_add(BUCKET_US));
         }
-        self.buckets.note(rtt);
-        self.since_jump_us = self.since_jump_us.min(rtt);
+        if let Some(row_us) = row_us {
+            self.buckets.note(row_us);
+        }
         let near_us = self.base().unwrap_or(rtt);
-        if self.last_rtt_us != 0 {
-            let rise = rtt.saturating_sub(self.last_rtt_us);
-            let pause = now_us.saturating_sub(self.last_us);
-            // When a path gets longer nothing arrives for as long as it has got longer. A queue that grows never falls silent.
-            let silent = pause >= u64::from(rise / 2) && pause / 2 <= u64::from(rise);
+        let before_us = if self.last_rtt_us == 0 {
+            rtt
+        } else {
+            self.last_rtt_us
+        };
+        if let Some(rise_us) = self.jumps.rise(now_us, before_us, rtt) {
             // Packets that are sent far apart arrive so.
             let apart_us = self.grain_us.saturating_mul(2);
-            if silent && rise > (near_us / JUMP_SHARE).saturating_add(apart_us) {
-                self.jumps = self.jumps.saturating_add(1);
+            let large_us = (near_us / JUMP_SHARE).saturating_add(apart_us);
+            if rise_us > self.threshold().max(apart_us) {
+                self.jumps.note(now_us, rtt);
             }
-            if silent && rise > self.threshold().max(apart_us) {
-                self.jump_ms = ms(now_us).max(1);
-                self.since_jump_us = rtt;
+            if rise_us > large_us {
+                self.jumps.count();
             }
-            // EWMA of 1/16, as the kernel's own jitter of RTP: about one loss event's worth of samples.
-            let step = rtt.abs_diff(self.last_rtt_us).saturating_sub(self.grain_us);
-            self.jitter_q4 = self
-                .jitter_q4
-                .saturating_sub(self.jitter_q4 / 16)
-                .saturating_add(step);
         }
+        // EWMA of 1/16, as the kernel's own jitter of RTP: about one loss event's worth of samples.
+        let step = rtt.abs_diff(before_us).saturating_sub(self.grain_us);
+        self.jitter_q4 = self
+            .jitter_q4
+            .saturating_sub(self.jitter_q4 / 16)
+            .saturating_add(step);
         self.last_rtt_us = rtt;
-        self.last_us = now_us;
         if self.floor_age_us(now_us) > FLOOR_US {
             self.floor_us = self.base().unwrap_or(rtt);
             self.floor_seen_ms = ms(now_us);
         }
-        if rtt <= self.floor_us.saturating_add(self.floor_us / 32) {
-            self.floor_us = self.floor_us.min(rtt);
+        let near_floor_us = self.floor_us.saturating_add(self.floor_us / 32);
+        if let Some(row_us) = row_us.filter(|&row_us| row_us <= near_floor_us) {
+            self.floor_us = self.floor_us.min(row_us);
             self.floor_seen_ms = ms(now_us);
         }
         // A sixty-fourth above the floor still counts as having seen the base, and what noise hides. Not above the base itself:
@@ -164,7 +175,8 @@ impl BaseRtt {
         if now_us >= self.recent_end_us && self.recent_count >= MIN_SAMPLES {
             let min = self.recent.newest().unwrap_or(u32::MAX);
             // A long queue that goes away is no wander.
-            if self.recent_max_us <= near_us.saturating_mul(WANDER_MAX) {
+            let near = self.recent_max_us <= near_us.saturating_mul(WANDER_MAX);
+            if near && self.quarters != u8::MAX {
                 let range = self.recent_max_us.saturating_sub(min);
                 self.ranges_us = self.ranges_us.saturating_add(range);
                 self.quarters = self.quarters.saturating_add(1);
@@ -180,6 +192,23 @@ impl BaseRtt {
         self.recent_count = self.recent_count.saturating_add(1);
     }
 
+    /// Takes a sample into the running row. Returns the largest of a row that is complete with it.
+    fn row(&mut self, rtt_us: u32) -> Option<u32> {
+        self.row_us = self.row_us.max(rtt_us);
+        self.row = self.row.saturating_add(1);
+        let enough = if self.base().is_none() {
+            1
+        } else if self.samples < ROW * 2 {
+            THIN_ROW
+        } else {
+            ROW
+        };
+        (self.row >= enough).then(|| {
+            self.row = 0;
+            core::mem::take(&mut self.row_us)
+        })
+    }
+
     /// The base round trip; `None` before any sample.
     pub(super) fn base(&self) -> Option<u32> {
         self.buckets.min()
@@ -193,14 +222,29 @@ impl BaseRtt {
         }
     }
 
-    /// Noise floor of [`BaseRtt::queue`]. A queue changes little from one packet to the next, jitter does not care: with normal
-    /// jitter a short-term minimum lies up to two mean differences above the long-term one.
+    /// Noise floor of [`BaseRtt::queue`], and of the least round trip of a round. Among few samples it lies as much above the base
+    /// as means do, among many it is by itself about as early as the rows that make the base.
     pub(super) fn noise(&self) -> u32 {
+        if self.samples < MANY_SAMPLES {
+            self.mean_noise()
+        } else {
+            self.mean_noise() / 2
+        }
+    }
+
+    /// Noise floor of means. A queue changes little from one packet to the next, jitter does not care: with normal jitter the mean
+    /// lies up to two mean differences above the base.
+    fn mean_noise(&self) -> u32 {
         let base = self.base().unwrap_or(0);
         (self.jitter_q4 / 8)
             .saturating_add(self.drift_q3 / 4)
             .max(self.wander())
             .min(base / 2)
+    }
+
+    /// Tells how many samples the last round had.
+    pub(super) fn set_samples(&mut self, samples: u8) {
+        self.samples = samples;
     }
 
     /// Tells how long the bottleneck takes for two packets, which one delayed ACK covers.
@@ -262,7 +306,7 @@ impl BaseRtt {
 
     /// Time of the last jump, milliseconds; zero if there was none.
     pub(super) fn jumped_ms(&self) -> u32 {
-        self.jump_ms
+        self.jumps.last_ms()
     }
 
     /// Time since the floor was met.
@@ -273,9 +317,10 @@ impl BaseRtt {
     /// Whether the round trip has jumped within the last bucket, after a silence, and stayed up: a new route.
     pub(super) fn has_jumped(&self, now_us: u64) -> bool {
         let base = self.base().unwrap_or(u32::MAX);
-        self.jump_ms != 0
-            && age_us(self.jump_ms, now_us) < BUCKET_US
-            && self.since_jump_us > base.saturating_add(self.threshold())
+        let at_ms = self.jumps.last_ms();
+        at_ms != 0
+            && age_us(at_ms, now_us) < BUCKET_US
+            && self.jumps.since() > base.saturating_add(self.threshold())
     }
 
     /// The path has become longer: `rtt_us` is the base from now on.
@@ -283,7 +328,7 @@ impl BaseRtt {
         self.buckets = Buckets::new();
         self.buckets.note(rtt_us.max(1));
         self.floor_us = rtt_us.max(1);
-        self.jump_ms = 0;
+        self.jumps.clear();
     }
 
     /// Readings wander by so much that a single one is no evidence.
@@ -294,7 +339,7 @@ impl BaseRtt {
     /// The path holds packets back and lets them go in order: neither a queue of ours nor one of others does that again and
     /// again.
     pub(super) fn is_jumpy(&self) -> bool {
-        self.jumps >= JUMPS
+        self.jumps.are_many()
     }
 
     /// What looked like a queue was none: readings wander by as much as that, and [`BaseRtt::is_noisy`] from now on.
@@ -320,12 +365,21 @@ impl BaseRtt {
         self.recent.min().is_some_and(|recent| self.is_load(recent))
     }
 
-    /// Whether a round-trip time contains a queue. Measured from the long-term floor: several flows that keep a queue full
-    /// would otherwise take it for the path, and its overflow for random loss.
+    /// Whether the least round trip of some time contains a queue. Measured from the long-term floor: several flows that keep a
+    /// queue full would otherwise take it for the path, and its overflow for random loss.
     pub(super) fn is_load(&self, rtt_us: u32) -> bool {
+        rtt_us > self.quiet() && rtt_us > self.quiet().saturating_add(self.noise())
+    }
+
+    /// The same for the mean of a round.
+    pub(super) fn is_mean_load(&self, mean_us: u32) -> bool {
+        mean_us > self.quiet().saturating_add(self.mean_noise())
+    }
+
+    /// Round trip up to which nothing but noise could tell a queue.
+    fn quiet(&self) -> u32 {
         let slack = (self.floor_us / 32).max(1_000);
-        let quiet = self.floor_us.saturating_add(slack);
-        rtt_us > quiet && rtt_us > quiet.saturating_add(self.noise())
+        self.floor_us.saturating_add(slack)
     }
 
     /// Queue delay from which on a standing queue is believed: an eighth of the base (half the latency goal) and at least
@@ -341,12 +395,4 @@ impl BaseRtt {
 /// Microseconds since a time in milliseconds.
 fn age_us(then_ms: u32, now_us: u64) -> u64 {
     u64::from(ms(now_us).wrapping_sub(then_ms)).saturating_mul(1_000)
-}
-
-/// EWMA of 1/4.
-fn mix(old: u32, new: u32) -> u32 {
-    (old / 4)
-        .saturating_mul(3)
-        .saturating_add(new / 4)
-        .saturating_add((old % 4).max(new % 4))
 }

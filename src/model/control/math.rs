@@ -103,3 +103,11 @@ pub(in crate::model) fn isqrt(value: u64) -> u64 {
     }
     root
 }
+
+/// EWMA of 1/4.
+pub(super) fn mix(old: u32, new: u32) -> u32 {
+    (old / 4)
+        .saturating_mul(3)
+        .saturating_add(new / 4)
+        .saturating_add((old % 4).max(new % 4))
+}

@@ -18,6 +18,7 @@ mod crowd;
 mod dispersion;
 mod drain;
 mod history;
+mod jumps;
 mod loss;
 mod math;
 mod modes;

@@ -199,6 +199,7 @@ impl Path {
                 self.capacity.get(),
             );
             self.rtt.set_grain(low32(grain));
+            self.rtt.set_samples(round.samples);
             self.rtt.note_round(round.min_rtt_us, steady);
             self.last_kind = round.kind;
             rotate(&mut self.sent_kb);
@@ -293,7 +294,9 @@ impl Path {
 
     /// No queue was to be seen in most of the round: what it lost did not overflow a buffer.
     pub(super) fn was_free(&self, round: &Round) -> bool {
-        round.mean_rtt_us.is_some_and(|rtt| !self.rtt.is_load(rtt))
+        round
+            .mean_rtt_us
+            .is_some_and(|rtt| !self.rtt.is_mean_load(rtt))
     }
 
     /// The bottleneck held some queue during all of the round.

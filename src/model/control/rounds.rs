@@ -34,6 +34,8 @@ pub(super) struct Round {
     pub(super) min_rtt_us: Option<u32>,
     /// Mean of its round-trip samples, if any.
     pub(super) mean_rtt_us: Option<u32>,
+    /// Their number, at most 255.
+    pub(super) samples: u8,
     /// Not to be measured: the application had nothing to send at some time, or the beginning was lost.
     pub(super) app_limited: bool,
 }
@@ -147,6 +149,7 @@ impl Rounds {
                 .rtt_sum_us
                 .checked_div(u64::from(self.rtt_count))
                 .map(super::math::low32),
+            samples: u8::try_from(self.rtt_count).unwrap_or(u8::MAX),
             app_limited: self.app_limited,
         };
         self.resolving = self.sending;

@@ -194,6 +194,8 @@ impl Zeta {
         let step = gain_q8.saturating_sub(Q8);
         // More sent, as much more delivered: the bottleneck was not busy, whatever the round-trip times say.
         let found = got >= gain(before, Q8.saturating_add(step.saturating_mul(5) / 8));
+        // A quarter as much more, while packets wait: a bottleneck of one's own would deliver what it did.
+        let partly = queued && got >= gain(before, Q8.saturating_add(step / 4));
         if !round.app_limited && (found || !queued) {
             self.path.capacity.raise(got);
         }
@@ -214,7 +216,7 @@ impl Zeta {
         }
         if misled {
             self.path.rtt.mistaken();
-        } else if found && seen.loaded {
+        } else if seen.loaded && (found || partly) {
             // What a probe gets while packets wait comes from others.
             self.hint_of_others(ack.now_us);
         }

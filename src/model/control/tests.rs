@@ -77,7 +77,55 @@ fn base_rtt_forgets_after_its_window_and_follows_a_rebase() {
     rtt.rebase(90_000);
     assert_eq!(rtt.base(), Some(90_000));
     rtt.update(now, 80_000);
+    rtt.update(now, 80_000);
     assert_eq!(rtt.base(), Some(80_000));
+}
+
+/// Base after ten seconds of packets of 50 ms and up to 20 ms less or more, each by itself, with `samples` in a round.
+fn base_of_jitter(samples: u8) -> u32 {
+    let mut rtt = BaseRtt::new(0, Some(50_000));
+    rtt.set_samples(samples);
+    let mut seed = 1u64;
+    let mut least = u32::MAX;
+    for i in 1..10_000u64 {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        let sample = 30_000 + (seed >> 33) as u32 % 40_001;
+        least = least.min(sample);
+        rtt.update(i * 1_000, sample);
+    }
+    assert!(least < 30_100, "{least}");
+    rtt.base().expect("base")
+}
+
+#[test]
+fn the_base_is_what_several_packets_in_a_row_have_seen() {
+    // Of four in a row all are within a tenth of the range in one of ten thousand rows, of two in one of a hundred.
+    let (thin, dense) = (base_of_jitter(7), base_of_jitter(8));
+    assert!(thin < 32_000, "{thin}");
+    assert!((33_000..38_000).contains(&dense), "{dense}");
+    // A queue that goes shows the path to all packets that follow.
+    let mut queue = BaseRtt::new(0, Some(60_000));
+    queue.set_samples(100);
+    for i in 0..100u64 {
+        let wait = if (50..58).contains(&i) { 0 } else { 10_000 };
+        queue.update(i * 1_000, 50_000 + wait);
+    }
+    assert_eq!(queue.base(), Some(50_000));
+}
+
+#[test]
+fn the_least_of_many_samples_needs_half_the_noise() {
+    let noise = |samples: u8| {
+        let mut rtt = BaseRtt::new(0, Some(50_000));
+        rtt.set_samples(samples);
+        for i in 1..500u64 {
+            rtt.update(i * 1_000, if i % 2 == 0 { 50_000 } else { 54_000 });
+        }
+        rtt.noise()
+    };
+    let (few, many) = (noise(63), noise(64));
+    assert!((7_000..=8_000).contains(&few), "{few}");
+    assert!(many.abs_diff(few / 2) <= 1, "{many}");
 }
 
 #[test]
@@ -496,6 +544,7 @@ fn cruised(queue_us: u32) -> Round {
         span_us: 100_000,
         min_rtt_us: Some(100_000 + queue_us),
         mean_rtt_us: Some(100_500 + queue_us),
+        samples: 50,
         app_limited: false,
     }
 }

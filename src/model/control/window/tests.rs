@@ -34,6 +34,7 @@ fn round(delivered: u32) -> Round {
         span_us: 100_000,
         min_rtt_us: Some(100_000),
         mean_rtt_us: Some(100_000),
+        samples: 50,
         app_limited: false,
     }
 }
