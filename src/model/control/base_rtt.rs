@@ -161,9 +161,10 @@ impl BaseRtt {
             self.floor_us = self.base().unwrap_or(rtt);
             self.floor_seen_ms = ms(now_us);
         }
-        let near_floor_us = self.floor_us.saturating_add(self.floor_us / 32);
-        if let Some(row_us) = row_us.filter(|&row_us| row_us <= near_floor_us) {
+        if let Some(row_us) = row_us {
             self.floor_us = self.floor_us.min(row_us);
+        }
+        if rtt <= self.floor_us.saturating_add(self.floor_us / 32) {
             self.floor_seen_ms = ms(now_us);
         }
         // A sixty-fourth above the floor still counts as having seen the base, and what noise hides. Not above the base itself:
