@@ -26,12 +26,24 @@ do_check() {
 	check_note rsc 0 'turns gro and lro of the cards off, which costs speed; this engine does not need it. Remove the line'
 	[[ ${CONFIG[shrinkOSWmem]} == '0 0' ]] ||
 		check_note shrinkOSWmem "${CONFIG[shrinkOSWmem]}" 'slows connections down: this engine sends from these buffers. Set it to 0'
+	check_note wankbps 1000000 "$(check_limit sent)"
+	check_note waninkbps 1000000 "$(check_limit received)"
+	check_note advinacc 1 'steers inbound transfers so that they make no queue, and makes none faster; LotServer meant it to. See inbound.rst'
 	check_note highcsv 1 'counts here; LotServer overwrote it with tcpFlags'
 	if [[ -z ${CONFIG_LINE[shortRttMS]-} ]]; then
 		say 'shortRttMS is not given: 0 (off) here, 15 in LotServer'
 	fi
 	check_interfaces_there
 	say "$CONFIG_FILE can be started."
+}
+
+# check_limit VERB: of the original's default rates. They count only with the shaper.
+check_limit() {
+	if [[ ${CONFIG[shaperEnable]} == 1 ]]; then
+		echo "is obeyed: LotServer shipped it, and here no more than a gigabit is $1 on each interface, however fast it is. 0 is no limit"
+	else
+		echo "is LotServer's default; with shaperEnable=\"1\" no more than a gigabit would be $1 on each interface. 0 is no limit"
+	fi
 }
 
 # check_note NAME VALUE TEXT: about a line of the file, where it has this value.

@@ -5,6 +5,10 @@
 
 # breaks: test_old_configuration | lib/compare.sh | s/^check_note() {/&\n\treturn 0/
 # breaks: test_old_configuration | lib/compare.sh | s/ignored+=("$name")/:/
+# breaks: test_old_configuration | lib/compare.sh | s/check_note advinacc 1/check_note advinacc 0/
+# breaks: test_old_rates | lib/compare.sh | s/check_note waninkbps 1000000/check_note waninkbps 1/
+# breaks: test_old_rates | lib/compare.sh | s/check_note wankbps 1000000/check_note wankbps 1/
+# breaks: test_old_rates | lib/compare.sh | s/if .*shaperEnable.* == 1 .*/if true; then/
 # breaks: test_keys_without_effect | lib/compare.sh | s/has no effect here: ${KEY_WHY\[$name\]}/is set/
 # breaks: test_keys_of_the_original_are_accepted | lib/keys.sh | s/ updatedAt / /
 # breaks: test_sound_configuration | lib/compare.sh | s/-z ${CONFIG_LINE\[$1\]-} ||/-z x ||/; s/${CONFIG\[$1\]} != "$2"/-z x/
@@ -14,18 +18,35 @@
 test_old_configuration() {
 	veth eth0
 	printf '%s\n' 'accif="eth0 venet0"' 'apxlic="/appex/etc/apx.lic"' 'serial="0123"' 'gso="0"' 'rsc="0"' \
-		'shrinkOSWmem="1 1"' 'csvmode="1"' 'highcsv="1"' >"$T/old"
+		'shrinkOSWmem="1 1"' 'csvmode="1"' 'highcsv="1"' 'advinacc="1"' >"$T/old"
 	ok_lot check "$T/old"
 	like "$OUT" '*Without effect here: apxlic serial*'
 	like "$OUT" "*$T/old:4: gso=\"0\" turns tso*"
 	like "$OUT" "*$T/old:5: rsc=\"0\" turns gro*"
 	like "$OUT" "*$T/old:6: shrinkOSWmem=\"1 1\" slows*"
 	like "$OUT" "*$T/old:8: highcsv=\"1\" counts here*"
+	like "$OUT" "*$T/old:9: advinacc=\"1\" steers inbound*makes none faster*"
 	like "$OUT" '*shortRttMS is not given: 0 (off) here*'
 	like "$OUT" '*there is no interface venet0*'
 	unlike "$OUT" '*no interface eth0*'
 	like "$OUT" "*$T/old can be started."
 	untouched
+}
+
+# A gigabit, as the original ships it, is a limit here.
+test_old_rates() {
+	veth eth0
+	printf '%s\n' 'accif="eth0"' 'wankbps="1000000"' 'waninkbps="1000000"' 'shaperEnable="1"' 'shortRttMS="0"' >"$T/old"
+	ok_lot check "$T/old"
+	like "$OUT" "$T/old:2: wankbps=\"1000000\" is obeyed*gigabit is sent*$T/old:3: waninkbps=\"1000000\" is obeyed*gigabit is received*"
+	sed -i 's/^shaperEnable=.*/shaperEnable="0"/' "$T/old"
+	ok_lot check "$T/old"
+	like "$OUT" "$T/old:2: wankbps=\"1000000\" is LotServer's default*gigabit would be sent*"
+	unlike "$OUT" '*obeyed*'
+	# Limits that somebody chose, and none.
+	sed -i 's/1000000/90000/; s/^waninkbps=.*/waninkbps="0"/' "$T/old"
+	ok_lot check "$T/old"
+	is "$OUT" "$T/old can be started."
 }
 
 # Each that the manual says is kept only, but as shipped.
