@@ -14,8 +14,8 @@
 #     --check      only say what is missing
 #
 # Nothing is asked and nothing downloaded, except by scripts/prepare-headers.sh: on Debian, the kernel's source package.
-# What is missing is named in one line, with the command that installs it. An existing /appex/etc/config is kept;
-# the options given change it. KVER names another kernel than the running one. On Debian the packages ("make deb") are
+# What is missing is named in one line, with the command that installs it. An existing /appex/etc/config is kept,
+# the options given change it; LotServer's own /appex is put aside, and uninstall brings it back. KVER names another kernel than the running one. On Debian the packages ("make deb") are
 # the better way.
 set -euo pipefail
 export LC_ALL=C
@@ -269,7 +269,8 @@ do_uninstall() {
 	if [[ -e $unit ]]; then
 		systemctl disable lotServer.service >/dev/null 2>&1 || :
 	fi
-	if [[ -x /appex/bin/lotServer.sh ]]; then
+	# LotServer's own script is of this name, too, and is nobody's here to remove.
+	if [[ -x /appex/bin/lotServer.sh && -e /appex/bin/lib/uninstall.sh ]]; then
 		/appex/bin/lotServer.sh uninstall -f || die 'not removed; the reason is above'
 	fi
 	[[ ! -d $systemd ]] || systemctl daemon-reload

@@ -11,7 +11,8 @@
 #
 # An existing configuration is kept. What is put in place is recorded in
 # etc/.manifest, which is what "lotServer.sh uninstall" removes, together with
-# the configuration.
+# the configuration. A directory that is not of this product (LotServer's own) is
+# put aside first, its configuration taken over, and uninstall brings it back.
 #
 # install-local.sh --uninstall: that, for "make uninstall".
 # install-local.sh --no-module: without a module, which DKMS then builds (install.sh).
@@ -32,7 +33,7 @@ die() {
 
 case ${1-} in
 -h | --help)
-	sed -n '4,18s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+	sed -n '4,19s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
 	exit 0
 	;;
 --uninstall) ;;
@@ -42,7 +43,8 @@ esac
 [[ $root == /?* && $root != */ ]] || die "APPEX_ROOT must be an absolute directory, not \"$root\""
 [[ $doc == /?* && $doc != */ ]] || die "APPEX_DOC must be an absolute directory, not \"$doc\""
 if [[ ${1-} == --uninstall ]]; then
-	[[ -x $root/bin/lotServer.sh ]] || die "nothing is installed in $root"
+	# LotServer's own script is of this name, too.
+	[[ -x $root/bin/lotServer.sh && -e $root/bin/lib/uninstall.sh ]] || die "nothing is installed in $root"
 	APPEX_ROOT=$root exec "$root/bin/lotServer.sh" uninstall
 fi
 [[ -z $module || -f $module ]] || die "no module $module: build it first (make)"
@@ -87,6 +89,24 @@ before_shaper='' before_inbound=
 # The same for waninkbps, which had an effect later.
 ! grep -Eqs '^key waninkbps .* 1000000$' "$destdir$root/bin/lib/keys.sh" || before_inbound=1
 
+# put_aside: what somebody else has in that directory, above all LotServer itself; in "former" where it is then.
+former=
+put_aside() {
+	local number=1 dir=$destdir$root
+	[[ -d $dir && -n $(ls -A -- "$dir") && ! -e $dir/etc/.manifest && ! -e $dir/bin/lib/common.sh ]] || return 0
+	if [[ -z $destdir && -x $dir/bin/lotServer.sh && -d ${APPEX_PROC:-/proc/net/appex} ]]; then
+		"$dir/bin/lotServer.sh" stop || :
+	fi
+	former=$root.former
+	while [[ -e $destdir$former ]]; do
+		number=$((number + 1))
+		former=$root.former$number
+	done
+	mv -- "$dir" "$destdir$former" || die "cannot put $dir aside"
+	printf '%s was there already and is now %s; uninstalling brings it back\n' "$root" "$former"
+}
+put_aside
+
 for dir in "$root" "$root/bin" "$root/bin/lib" "$root/etc" "$root/log"; do
 	make_dir "$dir"
 done
@@ -109,6 +129,10 @@ if [[ -n $module ]]; then
 fi
 
 config=$destdir$root/etc/config
+if [[ -n $former ]]; then
+	printf '%s\n' "$former" >"$destdir$root/etc/.former"
+	[[ ! -f $destdir$former/etc/config ]] || cp -- "$destdir$former/etc/config" "$config"
+fi
 if [[ -e $config ]]; then
 	printf 'Kept the configuration %s\n' "$config"
 	# The comment that was shipped with it tells, too, where the old scripts are gone.
@@ -139,3 +163,7 @@ record=$destdir$root/etc/.manifest
 } | awk '!seen[$0]++' >"$record.new"
 mv -f -- "$record.new" "$record"
 printf 'Installed %s/bin/lotServer.sh%s\n' "$root" "${module:+ and /lib/modules/$release/updates/appex.ko}"
+if [[ -n $former && -e $config && -z $destdir ]]; then
+	printf 'What of the configuration that was there means something else here:\n'
+	APPEX_ROOT=$root "$root/bin/lotServer.sh" check 2>&1 | sed 's/^/  /' || :
+fi

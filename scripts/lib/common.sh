@@ -21,6 +21,7 @@ QDISC_FILE=$APPEX_ROOT/etc/.qdisc
 RUNCONFIG_FILE=$APPEX_ROOT/etc/.runconfig
 GUARD_FILE=$APPEX_ROOT/etc/.guard
 MANIFEST_FILE=$APPEX_ROOT/etc/.manifest
+FORMER_FILE=$APPEX_ROOT/etc/.former
 LOCK_FILE=$APPEX_RUN/lotServer.lock
 PID_FILE=$APPEX_RUN/lotServer.pid
 TRY_FILE=$APPEX_RUN/lotServer.try

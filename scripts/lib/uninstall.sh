@@ -33,8 +33,11 @@ do_uninstall() {
 # uninstall_files PATH...: files of the installation, then the files of use, then
 # the directories (written with a final slash) that are empty by then.
 uninstall_files() {
-	local path release
+	local path release former=''
 	local -a dirs=() releases=()
+	if [[ -f $FORMER_FILE ]]; then
+		former=$(<"$FORMER_FILE")
+	fi
 	for path in "$@"; do
 		case $path in
 		*/) dirs+=("$path") ;;
@@ -47,13 +50,24 @@ uninstall_files() {
 			;;
 		esac
 	done
-	rm -rf -- "$CONFIG_FILE" "$RULES_FILE" "$OFFLOAD_FILE" "$QDISC_FILE" "$RUNCONFIG_FILE" "$GUARD_FILE" "$MANIFEST_FILE" \
+	rm -rf -- "$CONFIG_FILE" "$RULES_FILE" "$OFFLOAD_FILE" "$QDISC_FILE" "$RUNCONFIG_FILE" "$GUARD_FILE" "$MANIFEST_FILE" "$FORMER_FILE" \
 		"$APPEX_ROOT/bin/afterLoad" "$APPEX_ROOT"/log/*
 	for path in "${dirs[@]}"; do
 		rmdir -- "$path" 2>/dev/null || [[ ! -d $path ]] || warn "[warn] $path is not empty and stays"
 	done
+	[[ -z $former ]] || bring_back "$former"
 	# The module may have been installed for several kernels.
 	for release in "${releases[@]}"; do
 		depmod -a "$release" 2>/dev/null || :
 	done
+}
+
+# bring_back DIRECTORY: what the installation found in its place and put aside.
+bring_back() {
+	[[ -d $1 ]] || return 0
+	if [[ -e $APPEX_ROOT || -L $APPEX_ROOT ]]; then
+		warn "[warn] what was in $APPEX_ROOT before the installation stays in $1"
+	elif mv -- "$1" "$APPEX_ROOT"; then
+		say "$1 is $APPEX_ROOT again, as before the installation"
+	fi
 }

@@ -98,6 +98,7 @@ phase_before() {
 }
 
 phase_after() { phase_before; }
+phase_purged() { phase_before; }
 
 # metrics DIRECTORY: the timer's service, of the examples in there, writes what Prometheus reads.
 metrics() {
@@ -158,6 +159,16 @@ phase_installed() {
 	# The same package once more, as an upgrade does it.
 	check 'an upgrade of the control script' dpkg -i appex_*.deb
 	accelerated
+
+	# The postinst of a running machine starts it; everywhere else here packages are installed while the machine is off.
+	shown dpkg -P appex
+	check 'purging the control script unloads the module' fails loaded
+	check 'and brings back the directory /appex that was there' test -e /appex/bin/acce-3.10.61.0-x64
+	check 'and leaves none beside' fails test -e /appex.former
+	shown apt-get -q -y -o APT::Sandbox::User=root -o Dpkg::Use-Pty=0 install ./appex_*.deb
+	check 'the directory is beside again' test -e /appex.former/bin/acce-3.10.61.0-x64
+	accelerated
+	check 'with the configuration of before' grep -qx 'initialCwndWan: 44' /proc/net/appex/cmd
 	check 'no failed units' test -z "$(systemctl --failed --no-legend | grep -v networkd-wait)"
 
 	sync
@@ -206,7 +217,7 @@ phase_upgraded() {
 	check 'purge unloads the module' fails loaded
 	check 'the network works after the purge' network
 	check 'nothing is left in the usual places' test -z \
-		"$(ls -d /appex /etc/appex /var/lib/appex /var/lib/dkms/appex /var/log/appex /usr/src/appex* /run/lotServer* /lib/modules/*/updates 2>/dev/null)"
+		"$(ls -d /appex.former* /etc/appex /var/lib/appex /var/lib/dkms/appex /var/log/appex /usr/src/appex* /run/lotServer* /lib/modules/*/updates 2>/dev/null)"
 }
 
 phase_script() {

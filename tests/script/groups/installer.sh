@@ -23,6 +23,8 @@
 # breaks: test_built_once | ../install.sh | s/^\t\treturn$/\t\t:/
 # breaks: test_refused_options | ../install.sh | s/^number() {/&\n\treturn 0; /
 # breaks: test_installs_and_uninstalls | ../install.sh | s/^\t\trm -rf "\/usr\/src\/appex-$other"/\t\t:/
+# breaks: test_over_the_original | ../install.sh | s/ \&\& -e \/appex\/bin\/lib\/uninstall.sh//
+# breaks: test_over_the_original | install-local.sh | s/^put_aside$/:/
 # breaks: test_failed_build | ../install.sh | s/^\t\tremove_module$/\t\t:/
 # breaks: test_not_enabled_when_told | ../install.sh | s/boot=''/boot=1/
 
@@ -320,6 +322,31 @@ test_installs_and_uninstalls() {
 	like "$OUT" '*install.sh: removed'
 	like "$(<"$R/run/asked")" '*systemctl disable lotServer.service*'
 	diff <(echo "$before") <(everything) || fail 'something is left'
+}
+
+test_over_the_original() {
+	local before name
+	machine "$ARCH" 7.3.1-arch1-1
+	tools
+	for name in rmmod ip flock; do tool "$name" 'exit 0'; done
+	headers
+	mkdir -p "$R"/appex/{bin,etc,log}
+	printf '#!/bin/sh\necho called >>/run/original\n' >"$R/appex/bin/lotServer.sh"
+	chmod 755 "$R/appex/bin/lotServer.sh"
+	printf 'accif="eth0"\nwaninkbps="1000000"\n' >"$R/appex/etc/config"
+	before=$(everything; cat "$R"/appex/*/*)
+	installer -out 70000 --no-run
+	is "$STATUS $ERR" '0 '
+	like "$OUT" '*/appex was there already and is now /appex.former*waninkbps="1000000" is obeyed*'
+	is "$(in_config accif) $(in_config waninkbps) $(in_config wankbps)" '"eth0" "1000000" "70000"'
+	installer uninstall
+	is "$STATUS $ERR" '0 '
+	diff <(echo "$before") <(everything; cat "$R"/appex/*/*) || fail 'it is not as it was'
+	# Once more does not ask the original's script.
+	installer uninstall
+	is "$STATUS" 0
+	absent "$R/run/original"
+	diff <(echo "$before") <(everything; cat "$R"/appex/*/*) || fail 'it is not as it was'
 }
 
 test_failed_build() {

@@ -19,6 +19,10 @@
 # breaks: test_install_options | install-local.sh | s/^-h | --help)/-h)/
 # breaks: test_uninstall_leaves_the_rest | lib/uninstall.sh | s/rmdir -- "$path" 2>\/dev\/null/rm -rf -- "$path"/
 # breaks: test_uninstall_without_a_record | lib/uninstall.sh | s/if \[\[ ! -f $MANIFEST_FILE .*; then/if false; then/
+# breaks: test_install_over_the_original | install-local.sh | s/^put_aside$/:/
+# breaks: test_install_over_the_original | lib/uninstall.sh | s/^.*|| bring_back "$former"$/:/
+# breaks: test_install_over_the_original | install-local.sh | s/^.*bin\/lotServer.sh" check .*/:/
+# breaks: test_former_stays_aside | lib/uninstall.sh | s/if \[\[ -e $APPEX_ROOT ||.*/if false; then/
 # breaks: test_install_lifts_a_limit_that_had_no_effect | install-local.sh | s/rate=.^wankbps=/&no/
 # breaks: test_install_lifts_an_inbound_limit_that_had_no_effect | install-local.sh | s/before_inbound=1/:/
 # breaks: test_install_keeps_a_limit_that_was_meant | install-local.sh | s/ \&\& { \[\[ -n $before_shaper \]\] ||$/ \&\& { true ||/
@@ -264,6 +268,56 @@ test_install_keeps_the_configuration() {
 	# The record of both installations removes everything.
 	ok_lot uninstall
 	absent "$APPEX_ROOT"
+}
+
+# original: LotServer's own directory, and nothing of ours.
+original() {
+	rm -rf "$APPEX_ROOT"
+	mkdir -p "$APPEX_ROOT"/{bin,etc,log}
+	printf '#!/bin/sh\necho original >>%s\n' "$T/called" >"$APPEX_ROOT/bin/lotServer.sh"
+	chmod 755 "$APPEX_ROOT/bin/lotServer.sh"
+	echo log >"$APPEX_ROOT/log/dump"
+	printf '%s\n' 'accif="eth0"' 'gso="0"' 'serial="0123"' >"$CONF"
+	cp -a "$APPEX_ROOT" "$T/kept"
+}
+
+test_install_over_the_original() {
+	mkdir -p /lib/modules
+	veth eth0
+	installed
+	original
+	again
+	like "$(<"$T/out")" "*$APPEX_ROOT was there already and is now $APPEX_ROOT.former;*"
+	like "$(<"$T/out")" "*means something else here:*  $CONF:2: gso=\"0\" turns tso*"
+	diff -r "$T/kept" "$APPEX_ROOT.former" || fail 'something of the original is lost'
+	like "$(<"$CONF")" '*serial="0123"'
+	absent "$T/called"
+	# Once more: that is ours, and stays where it is.
+	echo 'advacc="0"' >>"$CONF"
+	again
+	absent "$APPEX_ROOT.former2"
+	ok_lot start
+	ok_lot uninstall
+	like "$OUT" "*$APPEX_ROOT.former is $APPEX_ROOT again*"
+	diff -r "$T/kept" "$APPEX_ROOT" || fail 'the original is not as it was'
+	absent "$APPEX_ROOT.former"
+	# The original's own script is not asked to uninstall.
+	! "$T/tree/scripts/install-local.sh" --uninstall >"$T/out" 2>&1 || fail 'there is nothing to remove'
+	like "$(<"$T/out")" "*nothing is installed in $APPEX_ROOT"
+	absent "$T/called"
+}
+
+test_former_stays_aside() {
+	mkdir -p /lib/modules "$APPEX_ROOT.former"
+	veth eth0
+	installed
+	original
+	again
+	echo precious >"$APPEX_ROOT/bin/mine"
+	ok_lot uninstall
+	like "$ERR" "*before the installation stays in $APPEX_ROOT.former2*"
+	is "$(find "$APPEX_ROOT" -type f)" "$APPEX_ROOT/bin/mine"
+	diff -r "$T/kept" "$APPEX_ROOT.former2" || fail 'something of the original is lost'
 }
 
 # again: installs once more.
