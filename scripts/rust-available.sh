@@ -58,7 +58,10 @@ config() {
 if [ ! -d "$kdir" ]; then
 	release=$(uname -r)
 	case $kdir in */modules/*/build) release=${kdir%/build} release=${release##*/} ;; esac
-	text="there are no kernel headers in $kdir; install them: apt install linux-headers-$release"
+	# In Debian 13 kernels that will do come from backports only.
+	suite=
+	case $release in *+deb13*) suite='-t trixie-backports ' ;; esac
+	text="there are no kernel headers in $kdir; install them: apt install ${suite}linux-headers-$release"
 	not_too_old "$release"
 	[ -r "/boot/config-$release" ] || no "$text; if apt has none: this kernel is not Debian's"
 	# Headers would not help a kernel without Rust.
