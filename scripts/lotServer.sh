@@ -19,6 +19,8 @@
 #   APPEX_SYSTEMD there only where systemd is process 1      (/run/systemd/system)
 #   APPEX_MODULES the list of loaded modules                 (/proc/modules)
 #   APPEX_DKMS    where DKMS keeps its builds                (/var/lib/dkms)
+#   APPEX_BOOT    where the kernels' configurations are      (/boot)
+#   APPEX_KERNELS where the kernels' modules are             (/lib/modules)
 #   APPEX_STATS_INTERVAL  seconds between two stats screens  (5)
 set -euo pipefail
 

@@ -13,6 +13,8 @@ APPEX_SYSCTL=${APPEX_SYSCTL:-/proc/sys}
 APPEX_PPP=${APPEX_PPP:-/etc/ppp}
 APPEX_SYSTEMD=${APPEX_SYSTEMD:-/run/systemd/system}
 APPEX_DKMS=${APPEX_DKMS:-/var/lib/dkms}
+APPEX_BOOT=${APPEX_BOOT:-/boot}
+APPEX_KERNELS=${APPEX_KERNELS:-/lib/modules}
 APPEX_MODULES=${APPEX_MODULES:-/proc/modules}
 
 CONFIG_FILE=$APPEX_ROOT/etc/config

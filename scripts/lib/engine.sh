@@ -8,6 +8,8 @@
 # original).
 UNLOAD_TIMEOUT=30
 UNLOAD_PATIENCE=6
+# As BUILD_EXCLUSIVE_KERNEL_MIN of dkms.conf.
+FIRST_KERNEL=7.2
 
 # The lines of the file cmd last read, by key.
 declare -gA CMD=()
@@ -76,22 +78,74 @@ module_load() {
 	return 1
 }
 
-# module_missing: why there is no module for this kernel, and what to do.
+# module_missing: why there is no module for this kernel, and what to do: above all which kernel will do, and how it is
+# had. DKMS passes silently over a kernel without Rust, and over an older one.
 module_missing() {
 	local release log reason=''
 	release=$(uname -r)
-	if [[ -r /boot/config-$release ]] && ! grep -q '^CONFIG_RUST=y' "/boot/config-$release"; then
-		warn "The kernel $release was built without Rust, which appex needs. In Debian 13 the one of trixie-backports has it:"
-		warn "apt install -t trixie-backports linux-image-amd64 linux-headers-amd64 (cloud images: linux-image-cloud-amd64 linux-headers-cloud-amd64), then reboot"
+	if [[ -r $APPEX_BOOT/config-$release ]] && ! grep -q '^CONFIG_RUST=y' "$APPEX_BOOT/config-$release"; then
+		warn "The kernel $release was built without Rust, which appex needs."
+		usable_kernel "$release"
+	elif too_old "$release"; then
+		warn "The kernel $release is older than $FIRST_KERNEL, the first that appex builds for."
+		usable_kernel "$release"
 	elif [[ -d $APPEX_DKMS/appex ]]; then
 		for log in "$APPEX_DKMS"/appex/*/build/make.log; do
 			[[ ! -r $log ]] || reason=$(sed -n "s/^appex: \(cannot build for kernel $release: .*\)/\1/p" "$log" | tail -n 1)
 		done
 		[[ -z $reason ]] || warn "$reason"
-		warn "DKMS has not built appex for kernel $release: run dkms autoinstall -k $release (its headers must be installed: apt install linux-headers-$release)"
+		if [[ ! -e $APPEX_KERNELS/$release/build/Makefile ]]; then
+			warn "DKMS has not built appex for kernel $release, whose headers are not installed: $(headers_command "$release"), which has DKMS build it"
+		else
+			warn "DKMS has not built appex for kernel $release: run dkms autoinstall -k $release"
+		fi
+		installed_kernel "$release" || :
 	else
 		warn "appex is not installed for kernel $release: run make and make install"
 	fi
+}
+
+# too_old RELEASE
+too_old() {
+	[[ $1 =~ ^([0-9]+)\.([0-9]+) ]] &&
+		((BASH_REMATCH[1] * 1000 + BASH_REMATCH[2] < ${FIRST_KERNEL%.*} * 1000 + ${FIRST_KERNEL#*.}))
+}
+
+# headers_command RELEASE: in Debian 13 kernels that will do come from backports only.
+headers_command() {
+	local suite=''
+	[[ $1 != *+deb13* ]] || suite='-t trixie-backports '
+	printf 'apt install %slinux-headers-%s\n' "$suite" "$1"
+}
+
+# installed_kernel RELEASE: says which other kernel of this machine will do: the newest that has the module, or else the
+# newest that it can be built for. Fails if there is none.
+installed_kernel() {
+	local config other built='' possible=''
+	while read -r config; do
+		other=${config#"$APPEX_BOOT/config-"}
+		[[ $other != "$1" ]] && ! too_old "$other" && grep -qs '^CONFIG_RUST=y' "$config" || continue
+		possible=$other
+		! compgen -G "$APPEX_KERNELS/$other/updates/*/appex.ko*" >/dev/null &&
+			! compgen -G "$APPEX_KERNELS/$other/updates/appex.ko*" >/dev/null || built=$other
+	done < <(printf '%s\n' "$APPEX_BOOT"/config-* | sort -V)
+	if [[ -n $built ]]; then
+		warn "This machine has kernel $built, for which appex is built: reboot into that"
+	elif [[ -n $possible ]]; then
+		warn "This machine has kernel $possible, which will do: $(headers_command "$possible"), then reboot into that"
+	else
+		return 1
+	fi
+}
+
+# usable_kernel RELEASE: which kernel to have instead of that one, and how.
+usable_kernel() {
+	local name=amd64
+	! installed_kernel "$1" || return 0
+	[[ $(uname -m) != aarch64 ]] || name=arm64
+	[[ $1 != *-cloud-* ]] || name=cloud-$name
+	warn "In Debian 13 the next that will do is linux-image-$name of trixie-backports, $FIRST_KERNEL or newer. Once that suite is in apt's sources:"
+	warn "apt update; apt install -t trixie-backports linux-image-$name linux-headers-$name; reboot"
 }
 
 module_insert() {

@@ -8,7 +8,7 @@
 later() {
 	local unit=$1 name
 	local -a settings=()
-	for name in APPEX_ROOT APPEX_PROC APPEX_MODULE APPEX_RUN APPEX_SYSFS APPEX_SYSCTL APPEX_PPP APPEX_SYSTEMD APPEX_DKMS APPEX_MODULES; do
+	for name in APPEX_ROOT APPEX_PROC APPEX_MODULE APPEX_RUN APPEX_SYSFS APPEX_SYSCTL APPEX_PPP APPEX_SYSTEMD APPEX_DKMS APPEX_BOOT APPEX_KERNELS APPEX_MODULES; do
 		settings+=("$name=${!name}")
 	done
 	if [[ -d $APPEX_SYSTEMD ]] && command -v systemd-run >/dev/null; then

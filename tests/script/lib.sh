@@ -10,7 +10,7 @@ setup() {
 	export FAKE_STATE=$T/state
 	export APPEX_ROOT=$T/appex APPEX_PROC=$T/proc/appex APPEX_RUN=$T/run APPEX_PPP=$T/ppp
 	# This machine's systemd would act outside of the test's namespaces.
-	export APPEX_SYSTEMD=$T/no-systemd APPEX_DKMS=$T/dkms APPEX_MODULES=$T/modules-list
+	export APPEX_SYSTEMD=$T/no-systemd APPEX_DKMS=$T/dkms APPEX_BOOT=$T/boot APPEX_KERNELS=$T/kernels APPEX_MODULES=$T/modules-list
 	mkdir -p "$FAKE_STATE" "$APPEX_ROOT"/{bin,etc,log} "$T/proc" "$APPEX_RUN"
 	cp "$SCRIPTS/lotServer.sh" "$APPEX_ROOT/bin/"
 	mkdir "$APPEX_ROOT/bin/lib"

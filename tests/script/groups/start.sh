@@ -12,9 +12,6 @@
 # breaks: test_engine_count | lib/engine.sh | s/elif ((wanted > 0)); then/elif false; then/
 # breaks: test_module_parameters | lib/engine.sh | s/for name in ipTxHookPri /for name in /
 # breaks: test_module_from_a_path | lib/engine.sh | s/run insmod "${CONFIG\[modulePath\]}"/false/
-# breaks: test_module_missing | lib/engine.sh | s/warn "Load $PRODUCT failed!"/:/
-# breaks: test_module_missing | lib/engine.sh | s/warn "appex is not installed.*/:/
-# breaks: test_module_missing_under_dkms | lib/engine.sh | s/\[\[ -z $reason \]\] || warn "$reason"/:/
 # breaks: test_accif_auto | lib/config.sh | s/ || default_interfaces$/ || :/
 # breaks: test_proc_appears_late | lib/engine.sh | s/until \[\[ -e $file \]\]; do/while false; do/
 # breaks: test_proc_never_appears | lib/engine.sh | s/if ((SECONDS >= deadline)); then/if false; then/
@@ -124,32 +121,6 @@ test_module_from_a_path() {
 	APPEX_MODULE=/other/appex.ko run_lot start
 	is "$STATUS" 0
 	is "$(tail -n 1 "$FAKE_STATE/loads")" 'insmod /other/appex.ko engines=1'
-}
-
-test_module_missing() {
-	config accif=eth0
-	fault load missing
-	run_lot start
-	is "$STATUS" 1
-	like "$ERR" '*Load LotServer failed!*Module appex not found*'
-	like "$ERR" "*appex is not installed for kernel $(uname -r): run make and make install"
-	absent "$APPEX_PROC"
-}
-
-# DKMS's log says why there is no module, and what to install.
-test_module_missing_under_dkms() {
-	local log=$APPEX_DKMS/appex/0.1.0/build/make.log
-	mkdir -p "${log%/*}"
-	printf '%s\n' 'appex: cannot build for kernel 1.2.3: of another kernel' \
-		"appex: cannot build for kernel $(uname -r): packages are missing: bison; install them: apt install bison" >"$log"
-	config accif=eth0
-	fault load missing
-	run_lot start
-	is "$STATUS" 1
-	like "$ERR" "*cannot build for kernel $(uname -r): packages are missing: bison; install them: apt install bison*"
-	like "$ERR" "*run dkms autoinstall -k $(uname -r)*"
-	unlike "$ERR" '*of another kernel*'
-	unlike "$ERR" '*make install*'
 }
 
 test_accif_auto() {
