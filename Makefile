@@ -132,7 +132,7 @@ help:
 	@echo '  make stress              hostile packets and peers, races and unloads on four processors, fuzzing;'
 	@echo '                           half an hour, with LONG=1 hours'
 	@echo '  make test-kernels        builds and boots every kernel with Rust in Debian'\''s archive;'
-	@echo '                           KERNELS= chooses; hours'
+	@echo '                           KERNELS= chooses, ALL=1 adds older ones; hours'
 	@echo '  make demo                before/after in a virtual machine'
 	@echo '  make bench               tables and plots against other congestion controls, in'
 	@echo '                           Documentation/benchmarks; SEEDS=, ROWS=, JOBS=, PEERS='

@@ -86,9 +86,10 @@ userland() {
 	bootstrap userland-arm64 "$dir" --variant=extract --architectures=arm64 --include="$packages,busybox-static" trixie "$dir" "deb $MIRROR trixie main"
 }
 
-# kernels_of SUITE: releases with headers there, newest of each series and flavour.
+# kernels_of SUITE: releases with headers there, newest of each series and flavour, or all of them with ALL=1.
 kernels_of() {
-	local arch
+	local arch chosen='{ newest[$1 " " $2] = $3 } END { for (k in newest) print newest[k] }'
+	[ "${ALL-}" != 1 ] || chosen='{ print $3 }'
 	arch=$(arch_of "$1")
 	inside "$1" apt-cache search --names-only "^linux-headers-[0-9].*$arch(-16k)?\$" |
 		sed -n 's/^linux-headers-\([^ ]*\) .*/\1/p' | grep -v -- '-common' | sort -Vu |
@@ -96,7 +97,7 @@ kernels_of() {
 			series=$(sed -n 's/^\([0-9]*\.[0-9]*\).*/\1/p' <<<"$release")
 			flavour=${release#*-}
 			! dpkg --compare-versions "$series" ge "$FIRST" || echo "$series $flavour $release"
-		done | awk '{ newest[$1 " " $2] = $3 } END { for (k in newest) print newest[k] }' | sort -V |
+		done | awk "$chosen" | sort -V |
 		while read -r release; do
 			# A tree may know kernels of another suite as well.
 			if [ "$1" != experimental ] || inside "$1" apt-cache madison "linux-headers-$release" | grep -q ' experimental/'; then
