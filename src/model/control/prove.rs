@@ -8,7 +8,7 @@
 //! on, for a round trip or two: what overflowed is empty then, and what the path loses by itself stays.
 
 use super::loss::LossSplit;
-use super::math::{inflate, Q16, Q8};
+use super::math::{inflate, share, Q16, Q8};
 use super::path::Observation;
 use super::phase::{Phase, Tally};
 use super::rounds::Kind;
@@ -46,6 +46,14 @@ const BUNCH: u32 = 8;
 fn heavy(loss: &LossSplit) -> u32 {
     let more = HEAVY_Q16.saturating_mul(loss.bunch().saturating_sub(1)) / BUNCH;
     HEAVY_Q16.saturating_add(more)
+}
+
+/// Losses in a proof that are no accident: of 16 packets a path that loses a twentieth loses three in one of twenty proofs.
+const CONVINCING: u32 = 3;
+
+/// Whether what a proof has lost is heavy by itself.
+fn is_convincing(tally: &Tally) -> bool {
+    tally.lost >= CONVINCING && share(tally.lost, tally.total()) >= HEAVY_Q16
 }
 
 /// What is proven of heavy loss.
@@ -166,7 +174,11 @@ impl Zeta {
         if !same && total != 0 {
             // A few packets say little, and a burst is one: what was believed counts as a few more.
             let before = (PRIOR_PACKETS.saturating_mul(believed)) >> 16;
-            let bunch = if suspected { 1 } else { self.path.loss.bunch() };
+            let bunch = if suspected || is_convincing(&tally) {
+                1
+            } else {
+                self.path.loss.bunch()
+            };
             let seen = |count: u32| count.checked_div(bunch).unwrap_or(count);
             self.path.loss.allow(Q16);
             self.path.loss.restart(
