@@ -369,7 +369,8 @@ impl BaseRtt {
     /// Whether the least round trip of some time contains a queue. Measured from the long-term floor: several flows that keep a
     /// queue full would otherwise take it for the path, and its overflow for random loss.
     pub(super) fn is_load(&self, rtt_us: u32) -> bool {
-        rtt_us > self.quiet() && rtt_us > self.quiet().saturating_add(self.noise())
+        let quiet_us = self.quiet();
+        rtt_us > quiet_us && rtt_us > quiet_us.saturating_add(self.noise())
     }
 
     /// The same for the mean of a round.
