@@ -3,6 +3,7 @@
 //! Inbound control of one flow.
 
 use super::edge::{is_after, later, Edge};
+use super::opening::{Opening, Stage};
 use super::round_trip::Probes;
 use super::route::{Known, Report};
 use super::steer::{Mode, Round, Sample, Steer};
@@ -59,6 +60,7 @@ pub struct Inbound {
     edge: Edge,
     probes: Probes,
     steer: Steer,
+    opening: Opening,
     /// Highest sequence number seen, if any data came.
     highest: Option<u32>,
     /// Payload since the start, bytes.
@@ -138,12 +140,14 @@ impl Inbound {
             .unwrap_or(0);
         self.mss = self.mss.max(each.min(16_384));
         self.received = self.received.saturating_add(u64::from(arrival.payload));
+        // CAST: wraps.
+        let now = arrival.now_us as u32;
+        self.opening
+            .arrived(now, arrival.payload, self.steer.base_us());
         self.highest = Some(match self.highest {
             Some(before) => later(arrival.end, before),
             None => arrival.end,
         });
-        // CAST: wraps.
-        let now = arrival.now_us as u32;
         let rtt = match arrival.echo {
             Some(echo) => self.probes.came(echo, now, true),
             None => self.probes.came(arrival.end.wrapping_sub(1), now, false),
@@ -189,6 +193,10 @@ impl Inbound {
         }
         self.rtt_us = round.rtt_us;
         self.steer.round(&round, mss);
+        self.opening.round(round.bytes, mss);
+        if self.stage().is_none() {
+            self.opening.end();
+        }
         true
     }
 
@@ -202,7 +210,7 @@ impl Inbound {
         let steered = match offer.queue {
             Some(packets) => {
                 self.steer.limit_queue(packets);
-                self.steer.window()
+                self.steer.window().max(self.opening_window())
             }
             None => {
                 self.steer.release();
@@ -215,6 +223,16 @@ impl Inbound {
             (a, b) => a.or(b),
         };
         let before = self.edge.offered();
+        // The first data that was seen may have been anybody's. What lies beyond all that was ever offered is not of this connection.
+        let room = u32::from(offer.field) << u32::from(offer.shift.min(14));
+        let most = offer.ack.wrapping_add(room);
+        let most = before.map_or(most, |edge| later(edge, most));
+        if self
+            .highest
+            .is_some_and(|highest| is_after(highest, most.wrapping_add(self.mss())))
+        {
+            self.highest = Some(offer.ack);
+        }
         let written = match (window, self.highest) {
             (Some(window), Some(highest)) => {
                 // Bytes behind a gap are not in flight any more.
@@ -239,6 +257,27 @@ impl Inbound {
             (None, None) => {}
         }
         written
+    }
+
+    /// The window of a flow that begins.
+    fn opening_window(&self) -> Option<u32> {
+        let stage = self.stage()?;
+        // A look needs the window that it has chosen.
+        if self.steer.is_looking() {
+            return None;
+        }
+        self.opening
+            .window(self.steer.base_us(), self.rtt_us, stage, self.mss())
+    }
+
+    /// How far its beginning has come; `None` if it has ended.
+    fn stage(&self) -> Option<Stage> {
+        match self.steer.mode() {
+            Mode::Open if self.steer.is_queued() => Some(Stage::Queued),
+            Mode::Open => Some(Stage::Free),
+            Mode::Steered if self.steer.is_steered_alone() => Some(Stage::Steered),
+            _ => None,
+        }
     }
 
     /// The window that makes a rate of `rate` bytes per second.

@@ -11,12 +11,14 @@
 //! - [`round_trip`]: round trips as the receiver sees them,
 //! - [`route`]: the least round trip to a peer, that its flows know together,
 //! - [`steer`]: the window of one flow by the queue that it finds,
+//! - [`opening`]: the window of a flow that begins,
 //! - [`fair`]: the rate of each flow of an interface that keeps to a limit,
 //! - [`flow`]: all of them for one flow.
 
 pub mod edge;
 pub mod fair;
 pub mod flow;
+pub mod opening;
 pub mod round_trip;
 pub mod route;
 pub mod segment;

@@ -167,6 +167,22 @@ impl Steer {
         self.mode
     }
 
+    /// Whether its window is smaller for a round trip or two, to see the path without a queue.
+    pub fn is_looking(&self) -> bool {
+        self.look.is_some()
+    }
+
+    /// Whether the last packets showed a queue, if only for now.
+    pub fn is_queued(&self) -> bool {
+        self.above > 0
+    }
+
+    /// Whether it is steered, and hardly anything else came by its interface so far.
+    pub fn is_steered_alone(&self) -> bool {
+        let is_alone = self.steered.rounds == 0 || self.steered.is_alone();
+        self.mode == Mode::Steered && self.others <= 1 && self.free.is_alone() && is_alone
+    }
+
     /// Least round trip so far, microseconds; 0 before the first sample.
     pub fn base_us(&self) -> u32 {
         self.base_us
@@ -347,7 +363,7 @@ const fn period(now_us: u64, shift: u32) -> u16 {
 }
 
 /// `bytes` times `numerator` over `denominator`.
-fn part(bytes: u64, numerator: u32, denominator: u32) -> u32 {
+pub(super) fn part(bytes: u64, numerator: u32, denominator: u32) -> u32 {
     let value = bytes
         .saturating_mul(u64::from(numerator))
         .checked_div(u64::from(denominator))

@@ -211,6 +211,39 @@ fn offer(
 }
 
 #[test]
+fn a_first_packet_of_somebody_else_counts_for_nothing() {
+    for stray in [
+        0x7fff_0000,
+        0x8000_1000,
+        0x8000_0000 + 200 * 65_160 - 8_000_u32,
+    ] {
+        let mut inbound = Inbound::default();
+        let arrive = |inbound: &mut Inbound, now_us, end| {
+            inbound.arrived(&Arrival {
+                now_us,
+                end,
+                payload: 65_160,
+                packets: 45,
+                echo: None,
+                all: 0,
+            });
+        };
+        arrive(&mut inbound, 1_000_000, stray);
+        for step in 1..300 {
+            let now_us = 1_000_000 + u64::from(step) * 10_000;
+            arrive(&mut inbound, now_us, step * 65_160);
+            let written = offer(&mut inbound, now_us, step * 65_160, None, Some(1_000_000));
+            assert!(written > 0, "{stray:#x} {step}");
+            // What was offered at first is used up by then.
+            assert!(
+                step < 200 || written < 20_000 >> 7,
+                "{stray:#x} {step}: {written}"
+            );
+        }
+    }
+}
+
+#[test]
 fn without_orders_windows_stay_as_they_are() {
     let mut inbound = Inbound::default();
     for step in 0..100u32 {

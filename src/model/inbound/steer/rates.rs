@@ -55,6 +55,11 @@ impl Rates {
         self.all.saturating_sub(self.own)
     }
 
+    /// Whether others have hardly anything.
+    pub(super) fn is_alone(&self) -> bool {
+        self.others() < self.own / 4
+    }
+
     /// What others have got of the flow's, as `now` shows, is theirs from now on; or the flow's again, if it has got it back.
     pub(super) fn cede_to(&mut self, now: &Rates) {
         let ceded = now.others().saturating_sub(self.others());

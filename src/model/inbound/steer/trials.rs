@@ -44,7 +44,7 @@ impl Steer {
 
     /// Whether hardly anything else comes by its interface.
     pub(super) fn is_alone(&self) -> bool {
-        self.steered.others() < self.steered.own / 4
+        self.steered.is_alone()
     }
 
     pub(super) fn begin_look(&mut self, mss: u32) {

@@ -39,6 +39,10 @@ pub(super) struct Path {
     pub(super) is_one_peer: bool,
     /// The last of them comes from another peer and is left alone; it begins that late.
     pub(super) foreign_us: Option<u64>,
+    /// Up to how much senders double, times what the path holds; 0 is until there is a queue, as the kernel's (HyStart).
+    pub(super) doubles_to: u64,
+    /// Receivers have room for twice what has come at first, as the kernel's.
+    pub(super) grows: bool,
 }
 
 #[derive(Clone, Default)]
@@ -51,6 +55,8 @@ struct End {
     echo: u32,
     delayed: bool,
     received: u64,
+    all: u64,
+    has_doubled: bool,
 }
 
 pub(super) struct Outcome {
@@ -58,6 +64,8 @@ pub(super) struct Outcome {
     pub(super) rates: Vec<u64>,
     /// 95th percentile of round trips in the second half, microseconds.
     pub(super) rtt_p95_us: u64,
+    /// The longest queue of all, microseconds.
+    pub(super) most_us: u64,
 }
 
 impl Outcome {
@@ -83,6 +91,7 @@ pub(super) fn run(path: &Path, seconds: u64) -> Outcome {
     let room = (ROOM * holds).min(u64::from(u16::MAX) << SHIFT);
     let (end_us, half_us) = (seconds * 1_000_000, seconds * 500_000);
     let mut round_trips = Vec::new();
+    let mut most_us = 0;
     for flow in 0..path.flows {
         let begin_us = match path.foreign_us {
             Some(late_us) if flow + 1 == path.flows => late_us,
@@ -103,6 +112,7 @@ pub(super) fn run(path: &Path, seconds: u64) -> Outcome {
             }
             Event::Data(seq, stamp) => {
                 all += FRAME;
+                end.all += u64::from(MSS);
                 end.received += if now > half_us { u64::from(MSS) } else { 0 };
                 let is_over = end.inbound.arrived(&Arrival {
                     now_us: now,
@@ -119,10 +129,14 @@ pub(super) fn run(path: &Path, seconds: u64) -> Outcome {
                 end.delayed = !end.delayed;
                 if !end.delayed {
                     let stamp = u32::try_from(now / 1_000).unwrap();
+                    let offered = match path.grows {
+                        true => room.min(65_536 + 2 * end.all),
+                        false => room,
+                    };
                     let field = end.inbound.offer(&Offer {
                         now_us: now,
                         ack: seq,
-                        field: u16::try_from(room >> SHIFT).unwrap(),
+                        field: u16::try_from(offered >> SHIFT).unwrap(),
                         shift: SHIFT,
                         stamp: Some(stamp),
                         queue: path.queue.filter(|_| !is_foreign),
@@ -137,7 +151,11 @@ pub(super) fn run(path: &Path, seconds: u64) -> Outcome {
             Event::Ack(ack, edge, stamp) => {
                 if edge::is_after(ack, end.acked) {
                     let acked = ack.wrapping_sub(end.acked);
-                    end.cwnd += match u64::from(end.cwnd) < 2 * holds {
+                    end.has_doubled |= match path.doubles_to {
+                        0 => busy_until > now + path.rtt_us / 4,
+                        most => u64::from(end.cwnd) >= most * holds,
+                    };
+                    end.cwnd += match !end.has_doubled {
                         true => acked,
                         false => {
                             u32::try_from(u64::from(acked) * u64::from(MSS) / u64::from(end.cwnd))
@@ -157,6 +175,7 @@ pub(super) fn run(path: &Path, seconds: u64) -> Outcome {
             }
             end.next = seq;
             busy_until = busy_until.max(now) + FRAME * 1_000_000 / path.bytes_per_s;
+            most_us = most_us.max(busy_until - now);
             if now > half_us {
                 round_trips.push(busy_until - now + path.rtt_us);
             }
@@ -174,6 +193,7 @@ pub(super) fn run(path: &Path, seconds: u64) -> Outcome {
             .get(round_trips.len() * 95 / 100)
             .copied()
             .unwrap_or(0),
+        most_us,
     }
 }
 
@@ -186,6 +206,8 @@ const PLAIN: Path = Path {
     stagger_us: 0,
     is_one_peer: true,
     foreign_us: None,
+    doubles_to: 2,
+    grows: false,
 };
 
 fn percent_of_link(outcome: &Outcome, path: &Path) -> u64 {
@@ -228,17 +250,35 @@ fn a_sender_that_never_stops_by_itself_makes_no_queue() {
 }
 
 #[test]
+fn a_sender_that_doubles_for_too_long_makes_half_the_queue() {
+    let path = Path {
+        rtt_us: 100_000,
+        doubles_to: 4,
+        grows: true,
+        ..PLAIN
+    };
+    let queue = |queue| {
+        let outcome = run(&Path { queue, ..path }, 3);
+        (outcome.most_us, percent_of_link(&outcome, &path))
+    };
+    let (free_us, free) = queue(None);
+    let (bounded_us, bounded) = queue(Some(2_048));
+    assert!(bounded_us < free_us / 2, "{bounded_us} {free_us}");
+    assert!(bounded >= free, "{bounded} {free}");
+}
+
+#[test]
 fn several_flows_come_to_fair_rates() {
-    for (flows, stagger_us, is_one_peer, least) in [
-        (2, 0, false, 0.8),
-        (2, 0, true, 0.95),
-        (4, 500_000, true, 0.95),
-        (8, 1_000_000, true, 0.9),
-    ] {
+    let one_peer = [4, 8].map(|flows| {
+        [0, 100_000, 500_000, 1_000_000].map(|stagger_us| (flows, stagger_us, true, 0.95))
+    });
+    let two = [(2, 0, false, 0.8), (2, 0, true, 0.95)];
+    for (flows, stagger_us, is_one_peer, least) in two.into_iter().chain(one_peer.concat()) {
         let path = Path {
             flows,
             stagger_us,
             is_one_peer,
+            doubles_to: 0,
             ..PLAIN
         };
         let outcome = run(&path, 60);

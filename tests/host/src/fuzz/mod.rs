@@ -7,6 +7,7 @@
 //! `tests/host/tests/fuzz.rs` with the kept corpus and some thousand random inputs in each run of the unit tests.
 
 mod control;
+mod inbound;
 mod input;
 mod packet;
 mod queue;
@@ -18,12 +19,13 @@ pub use text::read_back;
 pub type Body = fn(&[u8]);
 
 /// All of them.
-pub const BODIES: [(&str, Body); 5] = [
+pub const BODIES: [(&str, Body); 6] = [
     ("packet", packet::body),
     ("settings", text::settings),
     ("rules", text::rules),
     ("control", control::body),
     ("queue", queue::body),
+    ("inbound", inbound::body),
 ];
 
 /// Runs the body of that name. Panics if there is none.
