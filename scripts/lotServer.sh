@@ -15,6 +15,7 @@
 #   APPEX_RUN     directory of the lock and the pid file     (/run)
 #   APPEX_SYSFS   where network devices are described        (/sys/class/net)
 #   APPEX_SYSCTL  where kernel settings are                  (/proc/sys)
+#   APPEX_MEMINFO how much memory there is                   (/proc/meminfo)
 #   APPEX_PPP     directory of the PPP daemon's hooks        (/etc/ppp)
 #   APPEX_SYSTEMD there only where systemd is process 1      (/run/systemd/system)
 #   APPEX_MODULES the list of loaded modules                 (/proc/modules)
@@ -37,7 +38,7 @@ umask 022
 
 SELF=$(readlink -f -- "${BASH_SOURCE[0]}")
 LIB=${SELF%/*}/lib
-for part in common json keys check config offload shape device engine rules system report why stats top flows metrics capture later try guard compare uninstall commands; do
+for part in common json keys check config offload shape device engine rules memory system report why stats top flows metrics capture later try guard compare uninstall commands; do
 	# shellcheck source=/dev/null
 	. "$LIB/$part.sh" || {
 		printf 'lotServer.sh: its part %s/%s.sh is missing: install it again\n' "$LIB" "$part" >&2

@@ -125,7 +125,7 @@ start_configured() {
 	ROLLBACK=${1:-start_undo}
 	guard_begin
 	offload_apply "${MATCHING[@]}" || exit 1
-	wmem_shrink || exit 1
+	memory_apply || exit 1
 	module_load || exit 1
 	engines_wait || exit 1
 	settings_apply || exit 1
@@ -148,7 +148,7 @@ start_configured() {
 start_undo() {
 	module_unload || :
 	offload_restore keep_none || :
-	wmem_restore || :
+	memory_restore || :
 	ppp_remove
 	guard_undo
 }
@@ -273,16 +273,16 @@ stop_running() {
 # leftovers: whether something that start changed still waits to be put back.
 leftovers() {
 	record_read
-	wmem_read
+	memory_read
 	shape_read
-	((${#RECORD[@]} + ${#WMEM[@]} + ${#SHAPED[@]} > 0))
+	((${#RECORD[@]} + ${#MEMORY[@]} + ${#SHAPED[@]} > 0))
 }
 
 leftovers_restore() {
 	local status=0
 	shape_remove || status=1
 	offload_restore keep_none || status=1
-	wmem_restore || status=1
+	memory_restore || status=1
 	return "$status"
 }
 
@@ -327,8 +327,7 @@ do_reload() {
 	capture_apply
 	interfaces_with_lower "${devices[@]}"
 	offload_restore keep_wanted || status=1
-	[[ ${CONFIG[shrinkOSWmem]} != '0 0' ]] || wmem_restore || status=1
-	wmem_shrink || status=1
+	memory_change || status=1
 	ppp_install
 	return "$status"
 }

@@ -10,6 +10,7 @@ APPEX_MODULE=${APPEX_MODULE:-}
 APPEX_RUN=${APPEX_RUN:-/run}
 APPEX_SYSFS=${APPEX_SYSFS:-/sys/class/net}
 APPEX_SYSCTL=${APPEX_SYSCTL:-/proc/sys}
+APPEX_MEMINFO=${APPEX_MEMINFO:-/proc/meminfo}
 APPEX_PPP=${APPEX_PPP:-/etc/ppp}
 APPEX_SYSTEMD=${APPEX_SYSTEMD:-/run/systemd/system}
 APPEX_DKMS=${APPEX_DKMS:-/var/lib/dkms}

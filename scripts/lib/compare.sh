@@ -28,7 +28,7 @@ do_check() {
 		check_note shrinkOSWmem "${CONFIG[shrinkOSWmem]}" 'slows connections down: this engine sends from these buffers. Set it to 0'
 	check_note wankbps 1000000 "$(check_limit sent)"
 	check_note waninkbps 1000000 "$(check_limit received)"
-	check_note advinacc 1 'steers inbound transfers so that they make no queue, and makes none faster; LotServer meant it to. See inbound.rst'
+	check_note advinacc 1 'steers inbound transfers so that they make no queue, and lets receive buffers grow; it makes few of them faster, which LotServer meant it to. See inbound.rst'
 	check_note highcsv 1 'counts here; LotServer overwrote it with tcpFlags'
 	if [[ -z ${CONFIG_LINE[shortRttMS]-} ]]; then
 		say 'shortRttMS is not given: 0 (off) here, 15 in LotServer'

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# What start changes outside the engine and the network cards: socket memory,
-# the PPP daemon's hooks, the administrator's own hook.
+# What start changes outside the engine and the network cards: the PPP daemon's
+# hooks, the administrator's own hook.
 
 # The hooks of the PPP daemon: Debian's directories and Red Hat's files.
 PPP_LINKS=(ip-up.d/pppup ip-down.d/pppdown ip-up.local ip-down.local)
@@ -11,73 +11,6 @@ PPP_LINKS=(ip-up.d/pppup ip-down.d/pppdown ip-up.local ip-down.local)
 drop_cache() {
 	sync
 	{ printf '1\n' >"$APPEX_SYSCTL/vm/drop_caches"; } 2>/dev/null || :
-}
-
-# Socket memory. .runconfig holds a line "NAME OLD VALUE" for each changed kernel
-# setting, under a line that names this run of the kernel, by the same rules as
-# .offload. (The original, for a slip, never removed its file.)
-WMEM_TCP=net/ipv4/tcp_wmem
-WMEM_CORE=net/core/wmem_max
-
-# wmem_read: the record's lines, in WMEM. One of another boot is empty: the
-# settings are what the machine gave them at boot.
-wmem_read() {
-	local line boot=''
-	WMEM=()
-	[[ -f $RUNCONFIG_FILE ]] || return 0
-	while IFS= read -r line; do
-		if [[ $line == '# boot '* ]]; then
-			boot=${line#'# boot '}
-		elif [[ $line =~ ^($WMEM_TCP|$WMEM_CORE)(\ [0-9]+)+$ ]]; then
-			WMEM+=("$line")
-		fi
-	done <"$RUNCONFIG_FILE"
-	[[ $boot == "$(boot_id)" ]] || WMEM=()
-}
-
-# wmem_shrink: lowers the send buffers as shrinkOSWmem says.
-wmem_shrink() {
-	local shrink=${CONFIG[shrinkOSWmem]}
-	[[ $shrink != '0 0' ]] || return 0
-	warn "WARNING(CONFIG): shrinkOSWmem: this engine sends from the kernel's own buffers, so no connection gets more than their size per round trip"
-	[[ $shrink != 1* ]] || wmem_set "$WMEM_TCP" "${CONFIG[shrinkOSWmemValue]}" || return 1
-	[[ $shrink != *1 ]] || wmem_set "$WMEM_CORE" "${CONFIG[shrinkOSWmemMax]}"
-}
-
-# wmem_set NAME VALUE: the old value is on disk before the change, and a line
-# that is there is never replaced.
-wmem_set() {
-	local name=$1 line known=''
-	wmem_read
-	for line in "${WMEM[@]}"; do
-		[[ $line != "$name "* ]] || known=1
-	done
-	if [[ -z $known ]]; then
-		file_read "$APPEX_SYSCTL/$name" || :
-		WMEM+=("$name ${GOT//$'\t'/ }")
-		printf '%s\n' "# boot $(boot_id)" "${WMEM[@]}" | write_whole "$RUNCONFIG_FILE" || {
-			warn "Failed to write $RUNCONFIG_FILE"
-			return 1
-		}
-	fi
-	put "$APPEX_SYSCTL/$name" "$2" || {
-		warn "Failed to write configuration: $APPEX_SYSCTL/$name"
-		return 1
-	}
-}
-
-# wmem_restore: puts the recorded values back and removes the record.
-wmem_restore() {
-	local line status=0
-	wmem_read
-	for line in "${WMEM[@]}"; do
-		put "$APPEX_SYSCTL/${line%% *}" "${line#* }" || {
-			warn "Failed to restore $APPEX_SYSCTL/${line%% *} to ${line#* }"
-			status=1
-		}
-	done
-	((status != 0)) || remove_whole "$RUNCONFIG_FILE"
-	return "$status"
 }
 
 # ppp_targets: the links' paths, in PPP_TARGETS. The keys pppup and pppdown put

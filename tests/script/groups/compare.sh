@@ -25,7 +25,7 @@ test_old_configuration() {
 	like "$OUT" "*$T/old:5: rsc=\"0\" turns gro*"
 	like "$OUT" "*$T/old:6: shrinkOSWmem=\"1 1\" slows*"
 	like "$OUT" "*$T/old:8: highcsv=\"1\" counts here*"
-	like "$OUT" "*$T/old:9: advinacc=\"1\" steers inbound*makes none faster*"
+	like "$OUT" "*$T/old:9: advinacc=\"1\" steers inbound*makes few of them faster*"
 	like "$OUT" '*shortRttMS is not given: 0 (off) here*'
 	like "$OUT" '*there is no interface venet0*'
 	unlike "$OUT" '*no interface eth0*'

@@ -77,7 +77,7 @@ test_bad_value_touches_nothing() {
 	veth eth0
 	local before
 	before=$(features eth0)
-	config accif=eth0 gso=0 shrinkOSWmem=1 acc=2
+	config accif=eth0 gso=0 'shrinkOSWmem="1 0"' acc=2
 	run_lot start
 	is "$STATUS" 1
 	untouched

@@ -3,10 +3,6 @@
 #
 # What start changes elsewhere, and installing and removing.
 
-# breaks: test_socket_memory | lib/system.sh | s/((status != 0)) || remove_whole "$RUNCONFIG_FILE"/:/
-# breaks: test_socket_memory_after_kill_9 | lib/system.sh | s/if \[\[ -z $known \]\]; then/if true; then WMEM=()/
-# breaks: test_socket_memory_of_another_boot | lib/system.sh | s/^\t\[\[ $boot == .*/\t:/
-# breaks: test_socket_memory_in_halves | lib/system.sh | s/\[\[ $shrink != \*1 \]\] ||/:;/
 # breaks: test_ppp_links | lib/system.sh | s/\[\[ ! -L $link || .*/:/
 # breaks: test_ppp_links_elsewhere | lib/system.sh | s/^.*PPP_TARGETS\[0\]=.*$/\t:/
 # breaks: test_ppp_hooks | lib/system.sh | s/put "$dir\/wanIf" "$sign$name"/put "$dir\/wanIf" "$name"/
@@ -14,6 +10,7 @@
 # breaks: test_reload_keeps_ppp_links | lib/commands.sh | s/if \[\[ ${CONFIG\[accppp\]} == 1 \]\]; then/if false; then/
 # breaks: test_uninstall | lib/uninstall.sh | s/mapfile -t files <"$MANIFEST_FILE"/files=()/
 # breaks: test_uninstall | install-local.sh | s|^\tput 644 "$here/contrib.*|\t:|
+# breaks: test_uninstall | install-local.sh | s|^printf '%s.n' "$page".*|:|
 # breaks: test_uninstall_for_several_kernels | lib/uninstall.sh | s/releases+=("$release")/releases=("$release")/
 # breaks: test_install_options | install-local.sh | s/^-\*) die.*//
 # breaks: test_install_options | install-local.sh | s/^-h | --help)/-h)/
@@ -27,65 +24,6 @@
 # breaks: test_install_lifts_an_inbound_limit_that_had_no_effect | install-local.sh | s/before_inbound=1/:/
 # breaks: test_install_keeps_a_limit_that_was_meant | install-local.sh | s/ \&\& { \[\[ -n $before_shaper \]\] ||$/ \&\& { true ||/
 # breaks: test_install_keeps_the_configuration | install-local.sh | s/if \[\[ -e $config \]\]; then/if false; then/
-
-test_socket_memory() {
-	export APPEX_SYSCTL=$T/sys
-	mkdir -p "$T"/sys/net/{ipv4,core}
-	printf '4096\t16384\t4194304\n' >"$T/sys/net/ipv4/tcp_wmem"
-	echo 212992 >"$T/sys/net/core/wmem_max"
-	config accif=eth0 'shrinkOSWmem="1 1"'
-	ok_lot start
-	is "$(<"$T/sys/net/ipv4/tcp_wmem")$(<"$T/sys/net/core/wmem_max")" '4096 16384 3276832768'
-	like "$ERR" '*shrinkOSWmem*'
-	ok_lot stop
-	is "$(<"$T/sys/net/ipv4/tcp_wmem")$(<"$T/sys/net/core/wmem_max")" '4096 16384 4194304212992'
-	absent "$APPEX_ROOT/etc/.runconfig"
-}
-
-test_socket_memory_after_kill_9() {
-	config accif=eth0 shrinkOSWmem='"1 0"' "afterLoad=$T/hook"
-	printf '#!/bin/sh\nkill -9 $PPID\n' >"$T/hook"
-	chmod +x "$T/hook"
-	local before
-	# The namespace's own: real kernel setting.
-	before=$(cat /proc/sys/net/ipv4/tcp_wmem)
-	run_lot start
-	is "$STATUS" 137
-	is "$(cat /proc/sys/net/ipv4/tcp_wmem)" $'4096\t16384\t32768'
-	umount "$T/proc"
-	run_lot start
-	is "$STATUS" 137
-	umount "$T/proc"
-	ok_lot stop
-	is "$(cat /proc/sys/net/ipv4/tcp_wmem)" "$before"
-}
-
-test_socket_memory_of_another_boot() {
-	local before
-	before=$(cat /proc/sys/net/ipv4/tcp_wmem)
-	printf '%s\n' '# boot 1-2-3' 'net/ipv4/tcp_wmem 4096 4096 4096' >"$APPEX_ROOT/etc/.runconfig"
-	run_lot stop
-	is "$STATUS" 1
-	is "$(cat /proc/sys/net/ipv4/tcp_wmem)" "$before"
-}
-
-test_socket_memory_in_halves() {
-	export APPEX_SYSCTL=$T/sys
-	mkdir -p "$T"/sys/net/{ipv4,core}
-	echo '1 2 3' >"$T/sys/net/ipv4/tcp_wmem"
-	echo 9999 >"$T/sys/net/core/wmem_max"
-	config accif=eth0 'shrinkOSWmem="1 0"' 'shrinkOSWmemValue="4096 8192 65536"'
-	ok_lot start
-	is "$(<"$T/sys/net/ipv4/tcp_wmem") $(<"$T/sys/net/core/wmem_max")" '4096 8192 65536 9999'
-	# The second half joins in the record; then all goes back at reload.
-	config accif=eth0 shrinkOSWmem=1 shrinkOSWmemMax=70000
-	ok_lot reload
-	is "$(<"$T/sys/net/ipv4/tcp_wmem") $(<"$T/sys/net/core/wmem_max")" '4096 16384 32768 70000'
-	config accif=eth0
-	ok_lot reload
-	is "$(<"$T/sys/net/ipv4/tcp_wmem") $(<"$T/sys/net/core/wmem_max")" '1 2 3 9999'
-	absent "$APPEX_ROOT/etc/.runconfig"
-}
 
 test_ppp_links() {
 	mkdir -p "$T"/ppp/{ip-up.d,ip-down.d}
@@ -179,11 +117,10 @@ test_reload_keeps_ppp_links() {
 installed() {
 	rm -rf "$APPEX_ROOT"
 	echo module >"$T/appex.ko"
-	mkdir -p "$T/tree/scripts" "$T/tree/etc"
+	mkdir -p "$T/tree/scripts"
 	cp -r "$SCRIPTS/." "$T/tree/scripts/"
-	cp -r "$HERE/../../contrib" "$T/tree/"
-	export APPEX_DOC=$T/usr/doc/appex
-	cp "$HERE/../../etc/config" "$T/tree/etc/"
+	cp -r "$HERE"/../../{contrib,etc,Documentation} "$T/tree/"
+	export APPEX_SHARE=$T/usr/share
 	# The host's module directories must stay clean.
 	mkdir -p "$T/modules"
 	mount --bind "$T/modules" /lib/modules
@@ -195,7 +132,11 @@ test_uninstall() {
 	installed
 	exists "$APPEX_ROOT/bin/lib/offload.sh"
 	exists /lib/modules/0.0-test/updates/appex.ko
-	diff -r "$T/tree/contrib" "$APPEX_DOC/examples" || fail 'not all examples were installed'
+	diff -r "$T/tree/contrib" "$APPEX_SHARE/doc/appex/examples" || fail 'not all examples were installed'
+	exists "$APPEX_SHARE/bash-completion/completions/lotServer.sh"
+	exists "$APPEX_SHARE/man/man8/lotServer.sh.8"
+	exists "$APPEX_SHARE/man/man4/appex.4"
+	grep -q '^\.TH LOTSERVER\.CONF 5' "$APPEX_SHARE/man/man5/lotserver.conf.5" || fail 'no page of the configuration'
 	sed -i 's/^accif=.*/accif="eth0"/' "$CONF"
 	veth eth0
 	echo 'gso="0"' >>"$CONF"
