@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # install-local.sh [MODULE]: puts the control script, the default configuration,
-# the examples of contrib/ and the kernel module (default: appex.ko of this tree) in place.
+# the examples of contrib/, man pages, bash completion and the kernel module (default: appex.ko of this tree) in place.
 #
 #   DESTDIR      put everything under this directory (packagers); no depmod then
 #   APPEX_ROOT   directory of bin, etc and log (/appex)
-#   APPEX_DOC    directory of the examples (/usr/local/share/doc/appex)
+#   APPEX_SHARE  directory of man pages, completion and examples (/usr/local/share)
 #   KVER         the kernel's release, if it is not the one the module names
 #
 # An existing configuration is kept. What is put in place is recorded in
@@ -24,7 +24,7 @@ here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 module=${1:-$here/appex.ko}
 destdir=${DESTDIR:-}
 root=${APPEX_ROOT:-/appex}
-doc=${APPEX_DOC:-/usr/local/share/doc/appex}
+share=${APPEX_SHARE:-/usr/local/share}
 
 die() {
 	printf 'install-local.sh: %s\n' "$*" >&2
@@ -41,12 +41,13 @@ case ${1-} in
 -*) die "unknown option $1, see --help" ;;
 esac
 [[ $root == /?* && $root != */ ]] || die "APPEX_ROOT must be an absolute directory, not \"$root\""
-[[ $doc == /?* && $doc != */ ]] || die "APPEX_DOC must be an absolute directory, not \"$doc\""
+[[ $share == /?* && $share != */ ]] || die "APPEX_SHARE must be an absolute directory, not \"$share\""
 if [[ ${1-} == --uninstall ]]; then
 	# LotServer's own script is of this name, too.
 	[[ -x $root/bin/lotServer.sh && -e $root/bin/lib/uninstall.sh ]] || die "nothing is installed in $root"
 	APPEX_ROOT=$root exec "$root/bin/lotServer.sh" uninstall
 fi
+[[ -z ${APPEX_DOC-} ]] || die "APPEX_DOC is APPEX_SHARE now, the directory above share/doc: set that instead"
 [[ -z $module || -f $module ]] || die "no module $module: build it first (make)"
 if [[ -z $destdir ]] && ((EUID != 0)); then
 	die "run as root, or set DESTDIR"
@@ -75,8 +76,9 @@ make_path() {
 	}
 }
 
-put() {
+put() { # MODE FILE PATH
 	local mode=$1 from=$2 to=$3
+	make_path "${to%/*}"
 	install -m "$mode" "$from" "$destdir$to"
 	manifest+=("$to")
 }
@@ -116,9 +118,15 @@ for part in "$here"/scripts/lib/*.sh; do
 done
 
 while IFS= read -r -d '' file; do
-	make_path "$(dirname "$doc/examples/$file")"
-	put 644 "$here/contrib/$file" "$doc/examples/$file"
+	put 644 "$here/contrib/$file" "$share/doc/appex/examples/$file"
 done < <(find "$here/contrib" -type f -printf '%P\0')
+put 644 "$here/etc/bash-completion" "$share/bash-completion/completions/lotServer.sh"
+put 644 "$here/Documentation/man/lotServer.sh.8" "$share/man/man8/lotServer.sh.8"
+put 644 "$here/Documentation/man/appex.4" "$share/man/man4/appex.4"
+page=$(awk -f "$here/Documentation/man/lotserver.conf.5.awk" "$here/Documentation/lotserver.rst") ||
+	die "cannot make lotserver.conf(5) of $here/Documentation/lotserver.rst: the reason is above"
+put 644 /dev/null "$share/man/man5/lotserver.conf.5"
+printf '%s\n' "$page" >"$destdir$share/man/man5/lotserver.conf.5"
 
 if [[ -n $module ]]; then
 	make_dir "/lib/modules/$release/updates"

@@ -226,6 +226,7 @@ phase_script() {
 	check 'install.sh runs it, too' ./project/install.sh --no-boot
 	network
 	check 'the example for Prometheus works' metrics /usr/local/share/doc/appex/examples
+	check 'man pages and completion are in place' test -s /usr/local/share/man/man5/lotserver.conf.5 -a -s /usr/local/share/bash-completion/completions/lotServer.sh
 	check 'packets are counted' within 30 grep -qE '^WanOutBytes *= *[1-9]' /proc/net/appex/stats /proc/net/appex1/stats
 	shown ./project/install.sh uninstall
 	check 'uninstalling unloads the module' fails loaded
