@@ -45,13 +45,13 @@ shaped() { tc qdisc show dev "$1" | grep -c '^qdisc appex'; }
 
 # What a late timer has missed is made up for.
 product_set smBurstMS 300
-product_set wankbps 6000
+product_set wankbps 3000
 if sabotaged; then product_set wankbps 0; fi
 check "start succeeds" lotserver start
 check "the interface has a shaper" test "$(shaped "$nic")" -ge 1
 background get http_get 0 4 long
 check "a download is adopted" until_true 20 all_are zeta 0
-check "it gets 6 Mbit/s" keeps_to 6000 "$nic"
+check "it gets 3 Mbit/s" keeps_to 3000 "$nic"
 product_set wankbps 12000
 check "reload with 12 Mbit/s succeeds" lotserver reload
 # How soon a connection finds the new room is its congestion control's business.
@@ -63,6 +63,7 @@ check "and arrives unchanged" awaited get
 product_set waninkbps 2000
 product_set advinacc 1
 check "reload with an inbound limit succeeds" lotserver reload
+check "receive buffers may grow as on a large machine" test "$(awk '{ print $3 }' /proc/sys/net/ipv4/tcp_rmem)" -gt 16000000
 refused_signatures() { client 0 nstat -asz TcpExtTCPMD5Failure TcpExtTCPAOBad 2>/dev/null | awk '$1 ~ /^TcpExt/ { sum += $2 } END { print sum }'; }
 # pushed KIND PORT: half a megabyte from the client to the server arrives whole; by how many windows were lowered goes to $lowered
 pushed() {
@@ -88,7 +89,8 @@ product_set advinacc 0
 check "reload without a limit succeeds" lotserver reload
 check "unloading is refused while a shaper is there" sh -c '! rmmod appex 2>/dev/null'
 
-# Four hardware queues, floods from every processor.
+# Four hardware queues, floods from every processor. They yield to the kernel's own threads, which on a real-time kernel send and
+# receive: what a ping waits for is to be the shaper.
 ip netns add far
 ip link add mq0 numtxqueues 4 numrxqueues 4 type veth peer name mq1 numtxqueues 4 numrxqueues 4 netns far
 ip address add 10.66.0.1/24 dev mq0
@@ -104,7 +106,7 @@ by_hand() {
 check "four queues get one each by hand" by_hand
 check "all four are there" test "$(shaped mq0)" = 4
 for _ in 1 2 3 4; do
-	python3 tests/functional/shape.py flood 10.66.0.2 8 1400 &
+	nice -n 19 python3 tests/functional/shape.py flood 10.66.0.2 8 1400 &
 	floods="${floods-} $!"
 done
 waiting() { tc -s qdisc show dev mq0 | awk '/backlog/ { sum += $3 } END { exit !(sum > 500) }'; }
@@ -112,9 +114,9 @@ check "packets of all of them wait" until_true 60 waiting
 check "four queues and four senders keep to 12 Mbit/s together" keeps_to 12000 mq0
 engine_write wanKbps 3000
 check "and to 3 Mbit/s when that is written" keeps_to 3000 mq0
-engine_write wanKbps 300000
-check "a ping beside them is not kept waiting" sh -c \
-	"ping -q -c 20 -i 0.2 10.66.0.2 | awk -F/ '/^rtt/ { found = 1; exit !(\$5 < 20) } END { if (!found) exit 1 }'"
+# Behind what waits there it would be seconds; a few milliseconds are other queues' packets, the rest the processor's.
+swift() { ping -q -c 20 -i 0.2 10.66.0.2 | awk -F/ '/^rtt/ { found = 1; exit !($5 < 100) } END { if (!found) exit 1 }'; }
+check "a ping beside them is not kept waiting" until_true 30 swift
 
 # Comings and goings under load, settings changing all the time.
 coming_and_going() {
