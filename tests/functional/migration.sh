@@ -28,6 +28,7 @@ traffic serve 5002 "$BYTES" brutal >/dev/null &
 until_true 10 sh -c 'ss -tlnH | grep -q :5001 && ss -tlnH | grep -q :5002'
 
 same "it starts without a word" "" "$(lot start 2>&1)"
+hold
 client python3 "$HERE/traffic.py" fetch 10.9.0.1 5001 "$BYTES" >/tmp/bbr 2>&1 &
 bbr=$!
 client python3 "$HERE/traffic.py" fetch 10.9.0.1 5002 "$BYTES" >/tmp/brutal 2>&1 &
@@ -42,7 +43,8 @@ same "the settings for BBR stay" "bbr fq" "$(sysctl -n net.ipv4.tcp_congestion_c
 check "so does the queueing discipline" sh -c "tc qdisc show dev wan0 | grep -q '^qdisc fq '"
 lot stop >/dev/null 2>&1
 check "stopped, BBR has its socket again" has 5001 bbr
-wait "$bbr" "$brutal"
+released "$bbr"
+wait "$brutal"
 check "the transfer with BBR is whole" whole /tmp/bbr
 check "the one with brutal, too" whole /tmp/brutal
 
