@@ -68,12 +68,34 @@ headers() {
 	ln -s /usr/src/headers "$R/usr/lib/modules/$release/build"
 }
 
-# installer ARG...: STATUS, OUT and ERR as with run_lot.
-installer() {
+# a_machine: one that has all that install.sh and the scripts of the packages call.
+a_machine() {
+	local name
+	machine 'ID=arch' 7.3.1-arch1-1
+	tools
+	for name in rmmod ip flock depmod; do tool "$name" 'exit 0'; done
+	headers
+}
+
+# the_original: LotServer is there.
+the_original() {
+	mkdir -p "$R"/appex/{bin,etc,log}
+	printf '#!/bin/sh\necho called >>/run/original\n' >"$R/appex/bin/lotServer.sh"
+	chmod 755 "$R/appex/bin/lotServer.sh"
+	printf 'accif="eth0"\nwankbps="5000"\nwaninkbps="1000000"\n' >"$R/appex/etc/config"
+}
+
+# there COMMAND...: runs it in the machine. STATUS, OUT and ERR as with run_lot.
+there() {
 	STATUS=0
-	chroot "$R" /usr/bin/env -i PATH=/usr/bin KVER="$release" HOME=/root /project/install.sh "$@" >"$T/out" 2>"$T/err" </dev/null || STATUS=$?
+	chroot "$R" /usr/bin/env -i PATH=/usr/bin KVER="$release" HOME=/root "$@" >"$T/out" 2>"$T/err" </dev/null || STATUS=$?
 	OUT=$(<"$T/out") ERR=$(<"$T/err")
 }
+installer() { there /project/install.sh "$@"; }
 
 # everything: the machine's files.
 everything() { (cd "$R" && find . -xdev \( -path ./run -o -path ./proc -o -path ./tmp \) -prune -o -printf '%p %y %m %l\n' | sort); }
+everything_and_the_original() {
+	everything
+	cat "$R"/appex/*/*
+}

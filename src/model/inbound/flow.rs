@@ -6,7 +6,7 @@ use super::edge::{is_after, later, Edge};
 use super::opening::{Opening, Stage};
 use super::round_trip::Probes;
 use super::route::{Known, Report};
-use super::steer::{Mode, Round, Sample, Steer};
+use super::steer::{part, Mode, Round, Sample, Steer};
 
 /// Payload of a packet before one was seen, bytes: Ethernet with timestamps.
 const USUAL_MSS: u32 = 1_448;
@@ -61,7 +61,7 @@ pub struct Inbound {
     probes: Probes,
     steer: Steer,
     opening: Opening,
-    /// Highest sequence number seen, if any data came.
+    /// Highest sequence number seen since the first offer, if any data came.
     highest: Option<u32>,
     /// Payload since the start, bytes.
     received: u64,
@@ -126,12 +126,9 @@ impl Inbound {
             return false;
         }
         // Nobody may send beyond what was offered, but for a packet that asks for the window: it is not of this connection.
+        let edge = self.edge.offered();
         let most = |edge: u32| edge.wrapping_add(self.mss());
-        if self
-            .edge
-            .offered()
-            .is_some_and(|edge| is_after(arrival.end, most(edge)))
-        {
+        if edge.is_some_and(|edge| is_after(arrival.end, most(edge))) {
             return false;
         }
         let each = arrival
@@ -144,10 +141,13 @@ impl Inbound {
         let now = arrival.now_us as u32;
         self.opening
             .arrived(now, arrival.payload, self.steer.base_us());
-        self.highest = Some(match self.highest {
-            Some(before) => later(arrival.end, before),
-            None => arrival.end,
-        });
+        // Before an offer was seen, it may be of any.
+        if edge.is_some() {
+            self.highest = Some(match self.highest {
+                Some(before) => later(arrival.end, before),
+                None => arrival.end,
+            });
+        }
         let rtt = match arrival.echo {
             Some(echo) => self.probes.came(echo, now, true),
             None => self.probes.came(arrival.end.wrapping_sub(1), now, false),
@@ -223,16 +223,6 @@ impl Inbound {
             (a, b) => a.or(b),
         };
         let before = self.edge.offered();
-        // The first data that was seen may have been anybody's. What lies beyond all that was ever offered is not of this connection.
-        let room = u32::from(offer.field) << u32::from(offer.shift.min(14));
-        let most = offer.ack.wrapping_add(room);
-        let most = before.map_or(most, |edge| later(edge, most));
-        if self
-            .highest
-            .is_some_and(|highest| is_after(highest, most.wrapping_add(self.mss())))
-        {
-            self.highest = Some(offer.ack);
-        }
         let written = match (window, self.highest) {
             (Some(window), Some(highest)) => {
                 // Bytes behind a gap are not in flight any more.
@@ -286,8 +276,7 @@ impl Inbound {
             0 => UNKNOWN_RTT_US,
             rtt => rtt,
         };
-        let bytes = rate.saturating_mul(u64::from(rtt)) / 1_000_000;
         // With less, a sender would wait for a timer.
-        u32::try_from(bytes).unwrap_or(u32::MAX).max(self.mss())
+        part(rate, rtt, 1_000_000).max(self.mss())
     }
 }

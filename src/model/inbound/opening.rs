@@ -9,7 +9,7 @@
 //! comes at that moment, and one that sends bursts comes as fast as the path is, so this is no bound before the path is full. Where round
 //! trips vary, what counts is the shortest of the last one, until a queue shows.
 
-use super::steer::part;
+use super::steer::{part, per_second};
 
 /// Parts of the least round trip that arrivals are counted in.
 const SLICES: u32 = 8;
@@ -70,10 +70,7 @@ impl Opening {
             self.bytes = 0;
         }
         self.bytes = self.bytes.saturating_add(payload);
-        let rate = u64::from(self.bytes)
-            .saturating_mul(1_000_000)
-            .checked_div(u64::from(slice));
-        self.rate = self.rate.max(rate.unwrap_or(0));
+        self.rate = self.rate.max(per_second(u64::from(self.bytes), slice));
     }
 
     /// A round trip is over in which so much payload came.

@@ -362,6 +362,14 @@ const fn period(now_us: u64, shift: u32) -> u16 {
     now_us.wrapping_shr(shift) as u16
 }
 
+/// Bytes per second of `bytes` in `took_us`.
+pub(super) fn per_second(bytes: u64, took_us: u32) -> u64 {
+    bytes
+        .saturating_mul(1_000_000)
+        .checked_div(u64::from(took_us))
+        .unwrap_or(0)
+}
+
 /// `bytes` times `numerator` over `denominator`.
 pub(super) fn part(bytes: u64, numerator: u32, denominator: u32) -> u32 {
     let value = bytes

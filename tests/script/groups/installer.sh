@@ -227,10 +227,7 @@ test_refused_options() {
 
 test_installs_and_uninstalls() {
 	local before script
-	machine "$ARCH" 7.3.1-arch1-1
-	tools
-	for script in rmmod ip flock; do tool "$script" 'exit 0'; done
-	headers
+	a_machine
 	before=$(everything)
 	installer --no-run
 	is "$STATUS $ERR" '0 '
@@ -255,28 +252,22 @@ test_installs_and_uninstalls() {
 }
 
 test_over_the_original() {
-	local before name
-	machine "$ARCH" 7.3.1-arch1-1
-	tools
-	for name in rmmod ip flock; do tool "$name" 'exit 0'; done
-	headers
-	mkdir -p "$R"/appex/{bin,etc,log}
-	printf '#!/bin/sh\necho called >>/run/original\n' >"$R/appex/bin/lotServer.sh"
-	chmod 755 "$R/appex/bin/lotServer.sh"
-	printf 'accif="eth0"\nwaninkbps="1000000"\n' >"$R/appex/etc/config"
-	before=$(everything; cat "$R"/appex/*/*)
+	local before
+	a_machine
+	the_original
+	before=$(everything_and_the_original)
 	installer -out 70000 --no-run
 	is "$STATUS $ERR" '0 '
 	like "$OUT" '*/appex was there already and is now /appex.former*waninkbps="1000000" is obeyed*'
 	is "$(in_config accif) $(in_config waninkbps) $(in_config wankbps)" '"eth0" "1000000" "70000"'
 	installer uninstall
 	is "$STATUS $ERR" '0 '
-	diff <(echo "$before") <(everything; cat "$R"/appex/*/*) || fail 'it is not as it was'
+	diff <(echo "$before") <(everything_and_the_original) || fail 'it is not as it was'
 	# Once more does not ask the original's script.
 	installer uninstall
 	is "$STATUS" 0
 	absent "$R/run/original"
-	diff <(echo "$before") <(everything; cat "$R"/appex/*/*) || fail 'it is not as it was'
+	diff <(echo "$before") <(everything_and_the_original) || fail 'it is not as it was'
 }
 
 test_failed_build() {

@@ -21,22 +21,11 @@
 # shellcheck source=tests/script/machine.sh
 . "$HERE/machine.sh"
 
-# a_machine: with what install.sh and the scripts of the packages call.
-a_machine() {
-	local name
-	machine 'ID=debian' 7.3.1-arch1-1
-	tools
-	for name in rmmod ip flock depmod; do tool "$name" 'exit 0'; done
-	headers
-}
-
 # maintainer SCRIPT ARG...: STATUS, OUT and ERR as with run_lot.
 maintainer() {
 	local script=$1
 	shift
-	STATUS=0
-	chroot "$R" /usr/bin/env -i PATH=/usr/bin HOME=/root sh "/project/debian/$script" "$@" >"$T/out" 2>"$T/err" </dev/null || STATUS=$?
-	OUT=$(<"$T/out") ERR=$(<"$T/err")
+	there sh "/project/debian/$script" "$@"
 	is "$STATUS" 0
 }
 
@@ -49,17 +38,6 @@ unpacked() {
 }
 removed() {
 	rm -f "$R/etc/appex/config" "$R/appex/bin/lotServer.sh" "$R/appex/etc"
-}
-
-the_original() {
-	mkdir -p "$R"/appex/{bin,etc,log}
-	printf '#!/bin/sh\necho called >>/run/original\n' >"$R/appex/bin/lotServer.sh"
-	chmod 755 "$R/appex/bin/lotServer.sh"
-	printf 'accif="eth0"\nwankbps="5000"\n' >"$R/appex/etc/config"
-}
-everything_and_the_original() {
-	everything
-	cat "$R"/appex/*/*
 }
 
 test_over_the_original() {
@@ -108,14 +86,19 @@ test_given_up_over_install_sh() {
 	absent "$R/var/lib/appex"
 }
 
-# One that was removed and is installed again still knows what was there at first.
-test_given_up_later() {
+# over_the_original: the package is installed over it, and its files are removed.
+over_the_original() {
 	a_machine
 	the_original
 	maintainer appex.preinst install
 	unpacked
 	maintainer appex.postinst configure ''
 	removed
+}
+
+# One that was removed and is installed again still knows what was there at first.
+test_given_up_later() {
+	over_the_original
 	maintainer appex.postrm remove
 	rmdir "$R/appex/bin" "$R/appex"
 	maintainer appex.preinst install 0.1.0
@@ -135,12 +118,7 @@ test_over_install_sh_that_runs() {
 }
 
 test_what_is_there_stays() {
-	a_machine
-	the_original
-	maintainer appex.preinst install
-	unpacked
-	maintainer appex.postinst configure ''
-	removed
+	over_the_original
 	echo mine >"$R/appex/mine"
 	maintainer appex.postrm purge
 	like "$ERR" '*/appex is not empty and stays; what was there before the installation stays in /appex.former'

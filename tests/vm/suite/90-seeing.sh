@@ -91,10 +91,11 @@ get 83 short
 client 0 ping -c 2 -i 0.2 -q 10.8.0.1 >/dev/null
 check "a download while packets are captured" http_get 0 4 short
 check "and one over IPv6" http_get 0 6 short
-# As root: the user of that name need not be there.
-arrived() { [ "$(tcpdump -Z root -nn -r /appex/log/appex.pcap0 2>/dev/null | grep -c "fd80::1.80 >")" -ge 20 ]; }
+# captured N: what is in that file. As root: the user of that name need not be there.
+captured() { tcpdump -Z root -nn -r "/appex/log/appex.pcap$1"; }
+arrived() { [ "$(captured 0 2>/dev/null | grep -c "fd80::1.80 >")" -ge 20 ]; }
 until_true 5 arrived
-tcpdump -Z root -nn -r /appex/log/appex.pcap0 >/run/captured 2>/run/captured.err
+captured 0 >/run/captured 2>/run/captured.err
 check "tcpdump reads the file to its end" sh -c '! grep -i "truncated\|error" /run/captured.err'
 # 30,000 bytes of data and a header.
 sum() { awk -v from="$1" '$3 == from { n = $NF + 0; for (i = 4; i <= NF; i++) if ($i == "length") n = $(i + 1) + 0; s += n } END { print s + 0 }' /run/captured; }
@@ -107,10 +108,11 @@ check "and acknowledgements, too" grep -q ' > 10.200.0.2.83: Flags \[\.\].* leng
 same "and nothing else" "" "$(grep -vE '(10\.8\.0\.1|fd80::1)\.80[ :]|10\.200\.0\.2\.83[ :]' /run/captured | head -n 3)"
 # The container's side is attached, too: both directions leave by an attached interface then. Each packet counts once.
 engine_write wanIf +box0
-boxed() { tcpdump -Z root -nn -r /appex/log/appex.pcap0 2>/dev/null | grep -F '10.200.0.2.83' | tail -n "+$((before + 1))"; }
+boxed() { captured 0 2>/dev/null | grep -F '10.200.0.2.83' | tail -n "+$((before + 1))"; }
 before=0 before=$(boxed | wc -l)
 get 83 short
-until_true 5 sh -c "tcpdump -Z root -nn -r /appex/log/appex.pcap0 2>/dev/null | grep -F 10.200.0.2.83 | tail -n +$((before + 1)) | grep -q 'Flags .F.*length 0'"
+ended() { boxed | grep -q 'Flags .F.*length 0'; }
+until_true 5 ended
 boxed >/run/captured
 check "with its own side attached: what a container sends is in it" test "$(sum 10.200.0.2.83)" -ge 30000
 check "once" test "$(sum 10.200.0.2.83)" -lt 60000
@@ -123,7 +125,8 @@ same "the ring has two files" "appex.pcap0 appex.pcap1" "$(cd /appex/log && echo
 same "they are for root alone" 600 "$(stat -c %a /appex/log/appex.pcap* | sort -u)"
 # A file ends with the packet that goes beyond its size, which may have been merged to 64 KiB.
 same "none is larger than was said" "" "$(find /appex/log -size +2100k)"
-check "the second can be read, too" sh -c 'tcpdump -Z root -nn -r /appex/log/appex.pcap1 2>/dev/null | grep -q "10.8.0.1.80"'
+second() { captured 1 2>/dev/null | grep -q '10\.8\.0\.1\.80'; }
+check "the second can be read, too" second
 check "stop ends it" sh -c "$LOTSERVER stop >/dev/null && ! pgrep -x tcpdump"
 
 # 3. A disk that gets full ends the capture and nothing else.

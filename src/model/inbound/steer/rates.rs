@@ -2,7 +2,7 @@
 
 //! Rates of a flow and of its interface over several round trips.
 
-use super::Round;
+use super::{per_second, Round};
 
 /// Rounds that a rate is a mean of.
 pub(super) const JUDGED_ROUNDS: u8 = 12;
@@ -24,7 +24,7 @@ pub(super) struct Rates {
 impl Rates {
     /// Those of a time that counts as much as [`JUDGED_ROUNDS`].
     pub(super) fn of(round: &Round) -> Self {
-        let took = u64::from(round.took_us);
+        let took = round.took_us;
         Rates {
             own: per_second(round.bytes, took),
             all: per_second(round.all, took),
@@ -36,7 +36,7 @@ impl Rates {
     pub(super) fn note(&mut self, round: &Round, over: u8) {
         self.rounds = self.rounds.saturating_add(1);
         let of = u64::from(self.rounds.clamp(1, over.max(1)));
-        let took = u64::from(round.took_us);
+        let took = round.took_us;
         let mix = |mean: u64, bytes: u64| {
             let rate = per_second(bytes, took);
             match of {
@@ -82,12 +82,4 @@ impl Rates {
         let lost = better.own.saturating_sub(self.own);
         lost.saturating_sub(self.others().saturating_sub(better.others()))
     }
-}
-
-/// Bytes per second of `bytes` in `took_us`.
-fn per_second(bytes: u64, took_us: u64) -> u64 {
-    bytes
-        .saturating_mul(1_000_000)
-        .checked_div(took_us)
-        .unwrap_or(0)
 }

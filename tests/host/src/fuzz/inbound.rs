@@ -16,10 +16,14 @@ pub(super) fn body(data: &[u8]) {
     let mut route = Route::default();
     let place = Place::of(Addr::v4([192, 0, 2, 1]), 1);
     let (mut now_us, mut all) = (u64::from(input.word()), 0_u64);
-    let (mut end, mut ack) = (input.word(), 0_u32);
-    ack = ack.wrapping_add(end);
+    let mut end = input.word();
+    let mut ack = end;
     // What was offered last and at most, and the stamp that went with it.
     let (mut offered, mut stamp) = (None, 0_u32);
+    let right = |ack: u32, field: u16| ack.wrapping_add(u32::from(field) << shift.min(14));
+    let note = |offered: &mut Option<u32>, edge| {
+        *offered = Some(offered.map_or(edge, |before| edge::later(edge, before)));
+    };
     while !input.is_over() {
         now_us += match input.byte() % 4 {
             0 => 0,
@@ -80,32 +84,24 @@ pub(super) fn body(data: &[u8]) {
                 if offer.queue.is_none() && offer.rate.is_none() {
                     assert_eq!(written, offer.field, "nobody wanted it smaller");
                 }
-                let right = |field: u16| ack.wrapping_add(u32::from(field) << shift.min(14));
                 if let Some(before) = offered {
-                    let own = right(offer.field);
+                    let own = right(ack, offer.field);
                     let least = if edge::is_after(own, before) {
                         before
                     } else {
                         own
                     };
                     assert!(
-                        !edge::is_after(least, right(written)),
+                        !edge::is_after(least, right(ack, written)),
                         "an edge was pulled back"
                     );
                 }
-                offered = Some(match offered {
-                    Some(before) => edge::later(right(written), before),
-                    None => right(written),
-                });
+                note(&mut offered, right(ack, written));
             }
             _ => {
                 let field = input.word() as u16;
                 inbound.passed(ack, field, shift);
-                let right = ack.wrapping_add(u32::from(field) << shift.min(14));
-                offered = Some(match offered {
-                    Some(before) => edge::later(right, before),
-                    None => right,
-                });
+                note(&mut offered, right(ack, field));
             }
         }
     }
