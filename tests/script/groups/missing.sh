@@ -16,6 +16,9 @@
 # breaks: test_installed_kernels | lib/engine.sh | s/ | sort -V)$/)/
 # breaks: test_installed_kernels | lib/engine.sh | s/ || built=$other/ || :/
 
+# breaks: test_first_kernel_is_the_same_everywhere | rust-available.sh | s/^first=.*/first=7.1/
+# breaks: test_first_kernel_is_the_same_everywhere | ../dkms.conf | s/KERNEL_MIN="7.2"/KERNEL_MIN="7.1"/
+
 # runs RELEASE MACHINE: the kernel that runs.
 runs() {
 	mkdir -p "$T/bin" "$APPEX_BOOT"
@@ -117,4 +120,15 @@ test_installed_kernels() {
 	touch "$APPEX_KERNELS/7.9.1+deb13-amd64/updates/appex.ko"
 	refused
 	like "$ERR" '*This machine has kernel 7.9.1+deb13-amd64, for which appex is built: reboot into that'
+}
+
+# What builds, what installs and what starts run without each other, so each says it.
+test_first_kernel_is_the_same_everywhere() {
+	local top=$SCRIPTS/.. first
+	first=$(sed -n 's/^FIRST_KERNEL=//p' "$SCRIPTS/lib/engine.sh")
+	like "$first" '[1-9]*.*'
+	is "$(sed -n 's/^first=//p' "$SCRIPTS/rust-available.sh")" "$first"
+	is "$(sed -n 's/^BUILD_EXCLUSIVE_KERNEL_MIN="\(.*\)"$/\1/p' "$top/dkms.conf")" "$first"
+	is "$(sed -n 's/.*needs one of \([0-9.]*\) or newer.*/\1/p' "$top/install.sh")" "$first"
+	is "$(grep -o 'linux-headers-[^ ]* (>= [0-9.]*' "$top/debian/control" | sed 's/.* //' | sort -u)" "$first"
 }
