@@ -130,5 +130,6 @@ test_first_kernel_is_the_same_everywhere() {
 	is "$(sed -n 's/^first=//p' "$SCRIPTS/rust-available.sh")" "$first"
 	is "$(sed -n 's/^BUILD_EXCLUSIVE_KERNEL_MIN="\(.*\)"$/\1/p' "$top/dkms.conf")" "$first"
 	is "$(sed -n 's/.*needs one of \([0-9.]*\) or newer.*/\1/p' "$top/install.sh")" "$first"
+	is "$(sed -n 's/^FIRST=//p' "$HERE/../kernels/trees.sh")" "$first"
 	is "$(grep -o 'linux-headers-[^ ]* (>= [0-9.]*' "$top/debian/control" | sed 's/.* //' | sort -u)" "$first"
 }
