@@ -106,7 +106,7 @@ def probes(host, count, milliseconds):
 
 def delays(count):
     into = receiver("0.0.0.0", PROBE)
-    into.settimeout(5)
+    into.settimeout(30)
     print("ready", file=sys.stderr, flush=True)
     found = []
     try:
