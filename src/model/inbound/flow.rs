@@ -193,9 +193,14 @@ impl Inbound {
         }
         self.rtt_us = round.rtt_us;
         self.steer.round(&round, mss);
+        let opening = self.opening_window();
         self.opening.round(round.bytes, mss);
         if self.stage().is_none() {
             self.opening.end();
+        }
+        if let (Some(window), true) = (opening, self.opening.is_over()) {
+            self.steer
+                .resume(window.min(part(round.bytes, round.rtt_us, round.took_us)));
         }
         true
     }

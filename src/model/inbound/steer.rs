@@ -197,6 +197,13 @@ impl Steer {
         }
     }
 
+    /// A larger window of somebody else's was what was offered, with so much in flight: it goes on from there, step by step.
+    pub fn resume(&mut self, flight: u32) {
+        if self.mode == Mode::Steered {
+            self.window = self.window.max(flight.min(u32::MAX >> 2));
+        }
+    }
+
     /// Leaves the flow alone for now, whatever it did.
     pub fn release(&mut self) {
         if self.mode != Mode::Open {

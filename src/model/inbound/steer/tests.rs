@@ -120,6 +120,32 @@ fn who_is_alone_and_loses_beside_a_queue_is_let_go_at_once() {
 }
 
 #[test]
+fn what_was_in_flight_beyond_the_window_is_given_up_step_by_step() {
+    let mut sender = Sender::steered(20_000, 0);
+    let least = sender.steer.window;
+    sender.steer.resume(2 * least);
+    let mut before = 2 * least;
+    assert_eq!(sender.steer.window(), Some(before));
+    for _ in 0..12 {
+        let rtt_us = u32::try_from(u64::from(before) * 1_000_000 / RATE).unwrap();
+        sender.round(rtt_us, |_| 0, RATE, 0);
+        let window = sender.steer.window;
+        // A larger window has some more packets in the queue; looks leave it as it is.
+        let half = least / 2 + before / 2;
+        let is_step = half.abs_diff(window) < 8 * MSS;
+        assert!(
+            is_step || window == before,
+            "{least}: {window} after {before}"
+        );
+        before = window;
+    }
+    assert!(before < least + least / 16, "{least}: {before}");
+    // One that is larger already stays.
+    sender.steer.resume(least / 2);
+    assert_eq!(sender.steer.window, before);
+}
+
+#[test]
 fn round_trips_that_differ_do_not_hide_what_is_lost() {
     // Acknowledgements that wait for each other: a third more than the least, mostly.
     let waits = |sample: u32| if sample == 0 { 0 } else { 16_000 };
