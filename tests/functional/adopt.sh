@@ -11,7 +11,7 @@ topology
 slow_path 20ms 20mbit
 traffic serve 5001 "$BYTES" >/dev/null &
 traffic serve 5002 "$BYTES" reno >/dev/null &
-until_true 10 sh -c 'ss -tlnH | grep -q :5001 && ss -tlnH | grep -q :5002'
+until_true 30 sh -c 'ss -tlnH | grep -q :5001 && ss -tlnH | grep -q :5002'
 before=$(sysctl -n net.ipv4.tcp_congestion_control)
 require
 put subnetAccEnable 1
@@ -41,7 +41,7 @@ same "V4NumOfAccFlows counts it" 1 "$(stat_of V4NumOfAccFlows)"
 check "ss -ti shows the model" sh -c "ss -ti sport = :5001 | grep -q 'bbr:(bw:'"
 released $!
 check "its transfer is whole" whole /tmp/out
-check "NumOfAccFlows goes back to 0" until_true 5 sh -c "grep -q '^NumOfAccFlows = 0' $PROC/stats"
+check "NumOfAccFlows goes back to 0" until_true 30 sh -c "grep -q '^NumOfAccFlows = 0' $PROC/stats"
 hold
 fetch /tmp/out fd00:9::1 5001
 check "an IPv6 socket is adopted" until_true 30 adopted 5001
@@ -122,7 +122,7 @@ until(False)
 print("stays" if delack() == chosen != before else f"{before} before, {chosen} chosen, {delack()} in the end")
 SERVER
 server=$!
-until_true 10 sh -c 'ss -tlnH | grep -q :5003'
+until_true 30 sh -c 'ss -tlnH | grep -q :5003'
 client python3 -c 'import socket; s = socket.create_connection(("10.9.0.1", 5003)); all(iter(lambda: s.recv(4096), b""))' &
 check "a socket sets a bound of its timers while it is adopted" until_true 30 test -e /tmp/chosen
 put tcpAccEnable 0
@@ -152,7 +152,7 @@ refuse "the module stays while it is chosen by name" rmmod appex
 released $!
 check "the transfer is whole" whole /tmp/out
 sysctl -qw "net.ipv4.tcp_congestion_control=$before"
-until_true 5 sh -c '! ss -tinH | grep -q zeta'
+until_true 30 sh -c '! ss -tinH | grep -q zeta'
 
 # 8. Socket games on adopted sockets.
 put wanIf wan0
@@ -188,12 +188,12 @@ same "an adopted socket can choose, be adopted again and disconnect" \
 
 # 9. Many at once, then all gone at unload.
 traffic serve 5004 100000000 >/dev/null &
-until_true 5 sh -c 'ss -tlnH | grep -q :5004'
+until_true 30 sh -c 'ss -tlnH | grep -q :5004'
 # Not by a function: its process is the one to be killed.
 ip netns exec cli python3 "$HERE/traffic.py" hold 10.9.0.1 5004 200 >/tmp/out &
 holder=$!
 until_true 20 grep -q held /tmp/out
-check "200 connections are adopted" until_true 10 sh -c "[ \"\$(awk '\$1 == \"NumOfAccFlows\" { print \$3 }' $PROC/stats)\" = 200 ]"
+check "200 connections are adopted" until_true 30 sh -c "[ \"\$(awk '\$1 == \"NumOfAccFlows\" { print \$3 }' $PROC/stats)\" = 200 ]"
 check "the module goes with all of them open" unload
 same "none keeps zeta" 0 "$(control_of 5004 | grep -c zeta)"
 kill "$holder"

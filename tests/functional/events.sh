@@ -49,7 +49,7 @@ arrives offloads
 begin carrier
 sleep 0.3
 client ip link set cli0 down
-check "carrier: it is gone" until_true 5 grep -q 0 /sys/class/net/wan0/carrier
+check "carrier: it is gone" until_true 30 grep -q 0 /sys/class/net/wan0/carrier
 sleep 2
 client ip link set cli0 up
 client ip route replace default via 10.9.0.1
@@ -72,7 +72,7 @@ arrives "after the jumps"
 # Below a megabyte for each processor nobody counts, so a few connections hold more than that unread.
 ip netns exec cli python3 "$HERE/traffic.py" hold 10.9.0.1 5001 20 >/dev/null &
 held=$!
-until_true 10 sh -c "[ \$(awk '/^NumOfAccFlows/ { print \$3 }' $PROC/stats) -ge 20 ]"
+until_true 30 sh -c "[ \$(awk '/^NumOfAccFlows/ { print \$3 }' $PROC/stats) -ge 20 ]"
 sleep 1
 begin memory
 sleep 0.3
@@ -102,10 +102,10 @@ ip -n box route add default via 10.6.0.1
 ip netns exec box sysctl -qw net.ipv4.tcp_orphan_retries=2
 ip netns exec box python3 "$HERE/traffic.py" serve 5003 50000000 >/dev/null &
 server=$!
-until_true 10 sh -c 'ip netns exec box ss -tlnH | grep -q :5003'
+until_true 30 sh -c 'ip netns exec box ss -tlnH | grep -q :5003'
 ip netns exec cli python3 "$HERE/traffic.py" fetch 10.6.0.2 5003 50000000 >/dev/null 2>&1 &
 fetcher=$!
-check "namespace: a guest's connection is accelerated" until_true 5 sh -c "[ \$(awk '/^NumOfAccFlows/ { print \$3 }' $PROC/stats) -gt 0 ]"
+check "namespace: a guest's connection is accelerated" until_true 30 sh -c "[ \$(awk '/^NumOfAccFlows/ { print \$3 }' $PROC/stats) -gt 0 ]"
 ip link del box0
 ip netns del box
 kill -9 "$server" "$fetcher"

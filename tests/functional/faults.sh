@@ -50,7 +50,7 @@ same "no rule is left" "" "$(get rules)"
 # Connections, each with the next allocation of its server failed.
 python3 "$HERE/faults.py" serve 5001 "$BYTES" >/tmp/serve 2>&1 &
 server=$!
-until_true 10 grep -q ready /tmp/serve
+until_true 30 grep -q ready /tmp/serve
 whole=0 broken=0
 while kill -0 "$server" 2>/dev/null; do
 	if client timeout 60 python3 "$HERE/traffic.py" fetch 10.9.0.1 5001 "$BYTES" >/tmp/fetched 2>&1; then
@@ -69,7 +69,7 @@ at_least "sockets were adopted meanwhile" 10 "$(stat_of SocketsAdopted)"
 faulty "attaching the shaper" 5 qdisc lan0
 check "the interface has its own discipline again" sh -c '! tc qdisc show dev lan0 | grep -q appex'
 traffic serve 5002 "$BYTES" >/dev/null &
-until_true 10 sh -c 'ss -tlnH | grep -q :5002'
+until_true 30 sh -c 'ss -tlnH | grep -q :5002'
 check "a download afterwards arrives whole" client python3 "$HERE/traffic.py" fetch 10.9.0.1 5002 "$BYTES"
 check "the module unloads" rmmod appex
 finish

@@ -58,7 +58,7 @@ check "and their memory is given back ($((after - idle)) kB)" [ $((after - idle)
 adopted() { [ "$(stat_of NumOfAccFlows)" -gt 0 ]; }
 whole_download &
 beside=$!
-check "connections are accelerated again" until_true 5 adopted
+check "connections are accelerated again" until_true 30 adopted
 ended "and whole" "$beside"
 check "the module unloads" rmmod appex
 finish

@@ -11,7 +11,7 @@ BYTES=1000000
 topology
 traffic serve 5001 "$BYTES" >/dev/null &
 far python3 "$HERE/traffic.py" serve 5005 "$BYTES" >/dev/null &
-until_true 10 sh -c 'ss -tlnH | grep -q :5001 && ip netns exec far ss -tlnH | grep -q :5005'
+until_true 30 sh -c 'ss -tlnH | grep -q :5001 && ip netns exec far ss -tlnH | grep -q :5005'
 require
 put wanIf wan0
 # The interface counts what it is given: without offloads that is what leaves.

@@ -12,7 +12,7 @@ sysctl -qw net.ipv4.tcp_wmem="4096 65536 2000000"
 slow_path 40ms 20mbit
 traffic serve 5001 100000 >/dev/null &
 traffic serve 5007 "$LONG" >/dev/null &
-until_true 10 sh -c 'ss -tlnH | grep -q :5007'
+until_true 30 sh -c 'ss -tlnH | grep -q :5007'
 require
 put wanIf wan0
 put subnetAccEnable 1

@@ -171,7 +171,7 @@ released() {
 # serving PORT BYTES: a server that gives everybody so many bytes, which listens on return.
 serving() {
 	traffic serve "$1" "$2" >/dev/null &
-	until_true 10 sh -c "ss -tlnH | grep -q :$1"
+	until_true 30 sh -c "ss -tlnH | grep -q :$1"
 }
 
 # Congestion control of the server's connections on a port, one per line.

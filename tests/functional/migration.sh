@@ -25,7 +25,7 @@ sysctl -qw net.core.default_qdisc=fq net.ipv4.tcp_congestion_control=bbr
 tc qdisc replace dev wan0 root fq
 traffic serve 5001 "$BYTES" >/dev/null &
 traffic serve 5002 "$BYTES" brutal >/dev/null &
-until_true 10 sh -c 'ss -tlnH | grep -q :5001 && ss -tlnH | grep -q :5002'
+until_true 30 sh -c 'ss -tlnH | grep -q :5001 && ss -tlnH | grep -q :5002'
 
 same "it starts without a word" "" "$(lot start 2>&1)"
 hold
@@ -33,8 +33,8 @@ client python3 "$HERE/traffic.py" fetch 10.9.0.1 5001 "$BYTES" >/tmp/bbr 2>&1 &
 bbr=$!
 client python3 "$HERE/traffic.py" fetch 10.9.0.1 5002 "$BYTES" >/tmp/brutal 2>&1 &
 brutal=$!
-check "a socket that begins with BBR is taken over" until_true 5 has 5001 zeta
-check "one with brutal is not" until_true 5 flow_is 5002 own-control
+check "a socket that begins with BBR is taken over" until_true 30 has 5001 zeta
+check "one with brutal is not" until_true 30 flow_is 5002 own-control
 same "it keeps its congestion control" brutal "$(control_of 5002)"
 same "status warns of tcp-brutal, and of nothing else" \
 	"[warn] tcp-brutal is loaded: its sockets keep it, and take their rate from the others; see migration.rst" "$(warnings)"

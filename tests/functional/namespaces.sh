@@ -48,12 +48,12 @@ nft -f - <<-'NFT'
 NFT
 con() { ip netns exec con "$@"; }
 con python3 "$HERE/traffic.py" serve 5001 "$BYTES" >/dev/null &
-until_true 10 sh -c 'ip netns exec con ss -tlnH | grep -q :5001'
+until_true 30 sh -c 'ip netns exec con ss -tlnH | grep -q :5001'
 before=$(con sysctl -n net.ipv4.tcp_congestion_control)
 require
 container two 3 # younger than the module
 ip netns exec two python3 "$HERE/traffic.py" serve 5001 "$BYTES" >/dev/null &
-until_true 10 sh -c 'ip netns exec two ss -tlnH | grep -q :5001'
+until_true 30 sh -c 'ip netns exec two ss -tlnH | grep -q :5001'
 put subnetAccEnable 1
 put wanIf wan0
 
@@ -91,7 +91,7 @@ client python3 - "$BYTES" <<-'PY' >/tmp/sink &
 	    n += len(data)
 	print(n)
 PY
-until_true 5 sh -c 'ip netns exec cli ss -tlnH | grep -q :7001'
+until_true 30 sh -c 'ip netns exec cli ss -tlnH | grep -q :7001'
 con python3 - "$BYTES" <<-'PY' &
 	import socket, sys
 	s = socket.create_connection(("10.9.0.2", 7001))
@@ -100,7 +100,7 @@ PY
 out_of() { con ss -tinH state established "dport = :7001" | grep -q ' zeta '; }
 check "what a container opens, through NAT" until_true 30 out_of
 released $!
-check "all of it arrives" until_true 10 grep -qx "$BYTES" /tmp/sink
+check "all of it arrives" until_true 30 grep -qx "$BYTES" /tmp/sink
 
 # Not: what does not leave by the interface.
 # never NAME HOST PORT CLIENT...: nothing is adopted while CLIENT fetches

@@ -15,7 +15,7 @@ slow_path 40ms 20mbit
 traffic serve 5001 "$BYTES" >/dev/null &
 traffic serve 5002 "$BYTES" >/dev/null &
 traffic serve 5007 "$LONG" >/dev/null &
-until_true 10 sh -c 'ss -tlnH | grep -q :5001 && ss -tlnH | grep -q :5002'
+until_true 30 sh -c 'ss -tlnH | grep -q :5001 && ss -tlnH | grep -q :5002'
 require engines=2
 put wanIf wan0
 put subnetAccEnable 1

@@ -18,7 +18,7 @@ traffic serve 5004 "$LONG" >/dev/null &
 traffic serve 5007 100000000 >/dev/null &
 traffic serve 5002 "$BYTES" dctcp >/dev/null 2>&1 &
 far python3 "$HERE/traffic.py" serve 5005 100000 >/dev/null &
-until_true 10 sh -c 'ss -tlnH | grep -q :5001 && ip netns exec far ss -tlnH | grep -q :5005'
+until_true 30 sh -c 'ss -tlnH | grep -q :5001 && ip netns exec far ss -tlnH | grep -q :5005'
 require
 put wanIf wan0
 
@@ -141,7 +141,7 @@ fi
 put cmd "tcpOnly: 0"
 client python3 "$HERE/traffic.py" udp 10.9.0.1 9000 3
 not_tcp() { [ "$(lines | grep -c ' udp one-way not-tcp ')" = 3 ]; }
-check "other protocols are not-tcp" until_true 5 not_tcp
+check "other protocols are not-tcp" until_true 30 not_tcp
 put cmd "tcpOnly: 1"
 
 # 5. Many flows: every one is read, whatever the size of the reads, and in little memory.
@@ -244,10 +244,10 @@ put cmd "shortRttMS: 400"
 sleep 4
 ip netns exec cli python3 "$HERE/traffic.py" fetch 10.9.0.1 5007 100000000 >/dev/null 2>&1 &
 long=$!
-check "a peer on a long way" until_true 10 is 5007 accelerated
+check "a peer on a long way" until_true 30 is 5007 accelerated
 slow_path 40ms 20mbit
 fetch /tmp/near 10.9.0.1 5001
-check "is near when its neighbour is" until_true 10 is 5007 short-rtt
+check "is near when its neighbour is" until_true 30 is 5007 short-rtt
 refuse "and is handed back" adopted 5007
 kill "$long"
 wait "$long" $! 2>/dev/null
@@ -283,7 +283,7 @@ client ip addr add 10.99.0.2/32 dev lo
 ip route add 10.99.0.2 via 10.9.0.2
 ip netns exec cli python3 "$HERE/traffic.py" serve 5006 400000000 >/dev/null &
 server=$!
-until_true 5 sh -c "ip netns exec cli ss -tlnH | grep -q :5006"
+until_true 30 sh -c "ip netns exec cli ss -tlnH | grep -q :5006"
 # offered ADDRESS: the largest window that the client is offered in the first seconds of sending. Two
 # merged packets may come on top of the bound.
 offered() {
@@ -313,7 +313,7 @@ put cmd "maxAdvWinLan: 60"
 kill "$server"
 ip netns exec cli python3 "$HERE/traffic.py" serve 5008 400000000 >/dev/null &
 server=$!
-until_true 5 sh -c "ip netns exec cli ss -tlnH | grep -q :5008"
+until_true 30 sh -c "ip netns exec cli ss -tlnH | grep -q :5008"
 put cmd "maxAdvWinWan: 2"
 python3 "$HERE/traffic.py" fetch 10.99.0.2 5008 400000000 >/dev/null 2>&1 &
 grown() { [ "$(client ss -tinH "sport = :5008" | grep -o ' snd_wnd:[0-9]*' | cut -d: -f2 | sort -n | tail -n 1)" -ge 300000 ]; }
@@ -342,10 +342,10 @@ put subnetAccEnable 1
 put wanIf wan0
 ip netns exec cli python3 "$HERE/traffic.py" hold 10.9.0.1 5001 5 >/dev/null &
 holder=$!
-until_true 5 sh -c "[ \"\$(awk '\$1 == \"NumOfFlows\" { print \$3 }' $PROC/stats)\" -ge 5 ]"
+until_true 30 sh -c "[ \"\$(awk '\$1 == \"NumOfFlows\" { print \$3 }' $PROC/stats)\" -ge 5 ]"
 ip netns exec cli python3 "$HERE/traffic.py" serve 5003 1000 >/dev/null &
 server=$!
-until_true 5 sh -c "ip netns exec cli ss -tlnH | grep -q :5003"
+until_true 30 sh -c "ip netns exec cli ss -tlnH | grep -q :5003"
 rest=$(cmd engine | cut -d' ' -f2-)
 put cmd "engine: 5 $rest"
 before=$(now)
@@ -398,7 +398,7 @@ client python3 - <<-'PY'
 	    s.sendto(ip + tcp, ("10.9.0.1", 0))
 PY
 half_open() { [ "$(lines | grep -c '10.9.0.66:.* syn-recv handshake')" = 40 ]; }
-check "half-open connections are known" until_true 5 half_open
+check "half-open connections are known" until_true 30 half_open
 put cmd "engine: 30 $rest"
 same "and count for nothing: nobody is refused" connected "$(knock client 10.9.0.1 5001)"
 put cmd "flowShortTimeout: 1000"

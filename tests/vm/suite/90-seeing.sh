@@ -94,7 +94,7 @@ check "and one over IPv6" http_get 0 6 short
 # captured N: what is in that file. As root: the user of that name need not be there.
 captured() { tcpdump -Z root -nn -r "/appex/log/appex.pcap$1"; }
 arrived() { [ "$(captured 0 2>/dev/null | grep -c "fd80::1.80 >")" -ge 20 ]; }
-until_true 5 arrived
+until_true 30 arrived
 captured 0 >/run/captured 2>/run/captured.err
 check "tcpdump reads the file to its end" sh -c '! grep -i "truncated\|error" /run/captured.err'
 # 30,000 bytes of data and a header.
@@ -112,7 +112,7 @@ boxed() { captured 0 2>/dev/null | grep -F '10.200.0.2.83' | tail -n "+$((before
 before=0 before=$(boxed | wc -l)
 get 83 short
 ended() { boxed | grep -q 'Flags .F.*length 0'; }
-until_true 5 ended
+until_true 30 ended
 boxed >/run/captured
 check "with its own side attached: what a container sends is in it" test "$(sum 10.200.0.2.83)" -ge 30000
 check "once" test "$(sum 10.200.0.2.83)" -lt 60000
@@ -132,11 +132,11 @@ check "stop ends it" sh -c "$LOTSERVER stop >/dev/null && ! pgrep -x tcpdump"
 # 3. A disk that gets full ends the capture and nothing else.
 mount -t tmpfs -o size=65m none /appex/log
 lotserver start
-check "tcpdump runs" until_true 10 pgrep -x tcpdump
+check "tcpdump runs" until_true 30 pgrep -x tcpdump
 check "a download beyond what the disk is to take arrives unchanged" http_get 0 4 bulk
 explained() { "$LOTSERVER" status | grep -q '^capture .*less than 64 MB are left'; }
-check "status says why nothing is captured" until_true 10 explained
-check "tcpdump is gone" until_true 10 sh -c '! pgrep -x tcpdump'
+check "status says why nothing is captured" until_true 30 explained
+check "tcpdump is gone" until_true 30 sh -c '! pgrep -x tcpdump'
 check "connections are accelerated all the same" http_get 0 4 short
 umount /appex/log
 product_set pcapEnable 0
