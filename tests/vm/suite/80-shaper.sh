@@ -13,18 +13,20 @@ path_up 0 200 20 0 || exit 1
 http_file long 24000000
 machine_state >/run/before
 
-# sent DEV: the time in nanoseconds, and the bytes that the shapers of a device have sent by then
+# sent DEV: the time in nanoseconds, the bytes that the shapers of a device have sent by then, and the time after that
 sent() {
 	date +%s%N
 	tc -s qdisc show dev "$1" | awk '/^qdisc/ { ours = $2 == "appex" } /^ Sent/ && ours { sum += $2 } END { print sum }'
+	date +%s%N
 }
-# rate DEV: kbit/s over about five seconds, by the clock
+# rate DEV: kbit/s over about five seconds, by the clock, and no more than they were: the processor may have been away
+# between a clock and its bytes
 rate() {
 	local -a before after
 	mapfile -t before < <(sent "$1")
 	sleep 5
 	mapfile -t after < <(sent "$1")
-	echo $(((after[1] - before[1]) * 8000000 / (after[0] - before[0])))
+	echo $(((after[1] - before[1]) * 8000000 / (after[2] - before[0])))
 }
 # at_most KBPS GOT: what was missed before the five seconds began may be made up for in them, which is smBurstMS of
 # 300 or 6 percent, and one more for the clock.
