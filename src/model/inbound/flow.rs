@@ -199,8 +199,7 @@ impl Inbound {
             self.opening.end();
         }
         if let (Some(window), true) = (opening, self.opening.is_over()) {
-            self.steer
-                .resume(window.min(part(round.bytes, round.rtt_us, round.took_us)));
+            self.steer.resume(window.min(round.in_flight()));
         }
         true
     }

@@ -265,7 +265,7 @@ impl Steer {
             .saturating_sub(self.slack_us.saturating_sub(above) / 4);
         let queue = above.saturating_sub(self.slack_us);
         // What came in as long as a packet took: less than the window if the sender does not use it.
-        let used = part(round.bytes, round.rtt_us, round.took_us);
+        let used = round.in_flight();
         // Where acknowledgements wait for each other round trips differ, and in the least of them less came.
         let is_used = part(round.bytes, round.mean_us, round.took_us)
             >= self.window.saturating_sub(self.window / 8);

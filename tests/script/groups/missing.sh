@@ -15,7 +15,6 @@
 # breaks: test_installed_kernels | lib/engine.sh | s/! too_old "$other" \&\& //
 # breaks: test_installed_kernels | lib/engine.sh | s/ | sort -V)$/)/
 # breaks: test_installed_kernels | lib/engine.sh | s/ || built=$other/ || :/
-
 # breaks: test_first_kernel_is_the_same_everywhere | rust-available.sh | s/^first=.*/first=7.1/
 # breaks: test_first_kernel_is_the_same_everywhere | ../dkms.conf | s/KERNEL_MIN="7.2"/KERNEL_MIN="7.1"/
 

@@ -2,13 +2,20 @@
 
 //! Rates of a flow and of its interface over several round trips.
 
-use super::{per_second, Round};
+use super::{part, per_second, Round};
 
 /// Rounds that a rate is a mean of.
 pub(super) const JUDGED_ROUNDS: u8 = 12;
 
 /// Rounds after which it shows that a rate has got less: a burst of a few packets, which ends in one or the other, must not.
 pub(super) const RECENT_ROUNDS: u8 = 4;
+
+impl Round {
+    /// What came in as long as its least packet took, bytes.
+    pub fn in_flight(&self) -> u32 {
+        part(self.bytes, self.rtt_us, self.took_us)
+    }
+}
 
 /// Mean rates of rounds, bytes per second.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
