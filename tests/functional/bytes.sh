@@ -3,11 +3,12 @@
 # shellcheck disable=SC2119 # load takes optional module parameters
 #
 # Every byte of transfers over paths that lose, reorder, duplicate and damage is compared with what was sent:
-# BYTES_EACH on each of four connections at once for each path. Says how many there were (make stress).
+# BYTES_EACH on each of four connections at once for each path, in frames of FRAME_BYTES. Says how many there were (make stress).
 # shellcheck source=tests/functional/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 BYTES_EACH=${BYTES_EACH:-2000000}
+FRAME_BYTES=${FRAME_BYTES:-1500}
 CONNECTIONS=4
 topology
 slow_path 20ms 100mbit
@@ -18,6 +19,8 @@ attach
 single_segments wan0
 ethtool -K wan0 tx off >/dev/null
 ip netns exec cli ethtool -K cli0 tx off rx off >/dev/null
+ip link set wan0 mtu "$FRAME_BYTES"
+for device in cli0 ifb0; do client ip link set "$device" mtu "$FRAME_BYTES"; done
 
 # The way of the data, and that of the acknowledgements.
 paths() {
