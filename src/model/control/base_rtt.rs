@@ -9,9 +9,11 @@
 //! Where round trips wander, the least of thousands is one that nothing else comes near, and all others would seem to wait. So
 //! the base is made of rows of samples: of each the largest. A path without a queue shows itself to several packets in a row.
 
+mod held;
+
 use super::buckets::Buckets;
 use super::jumps::Jumps;
-use super::math::{mix, ms, not_after};
+use super::math::{age_us, mix, ms, not_after};
 
 /// Buckets of the window.
 const BUCKETS: usize = 5;
@@ -392,9 +394,4 @@ impl BaseRtt {
             .max(LEAST_THRESHOLD_US)
             .saturating_add(self.noise())
     }
-}
-
-/// Microseconds since a time in milliseconds.
-fn age_us(then_ms: u32, now_us: u64) -> u64 {
-    u64::from(ms(now_us).wrapping_sub(then_ms)).saturating_mul(1_000)
 }

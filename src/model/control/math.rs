@@ -111,3 +111,8 @@ pub(super) fn mix(old: u32, new: u32) -> u32 {
         .saturating_add(new / 4)
         .saturating_add((old % 4).max(new % 4))
 }
+
+/// Microseconds since a time in milliseconds.
+pub(super) fn age_us(then_ms: u32, now_us: u64) -> u64 {
+    u64::from(ms(now_us).wrapping_sub(then_ms)).saturating_mul(1_000)
+}

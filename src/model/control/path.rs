@@ -10,7 +10,7 @@ use super::loss::LossSplit;
 use super::math::{inflate, low32, mul_div, packets, rate, rotate, share, Q16};
 use super::reverse::Reverse;
 use super::rounds::{Kind, Round, Rounds};
-use super::types::{Ack, Settings, Start};
+use super::types::{Ack, CaState, Settings, Start};
 use super::window::Window;
 use crate::model::copies::LEAST_LOSS_Q16;
 
@@ -158,6 +158,10 @@ impl Path {
             if !ack.is_ack_delayed {
                 let before = self.rtt.jumped_ms();
                 self.rtt.update(ack.now_us, rtt);
+                // What overtakes others arrives with them, too.
+                if !ack.is_reordered || matches!(ack.ca_state, CaState::Open) {
+                    self.rtt.note_held(ack.now_us);
+                }
                 if self.rtt.jumped_ms() != before {
                     self.at_jump = (ack.delivered, ack.lost);
                 }
