@@ -80,7 +80,6 @@ pub(crate) fn ack(socket: &Socket<'_>, sample: &RateSample<'_>) -> Ack {
         in_flight: socket.in_flight(),
         is_app_limited: sample.is_app_limited(),
         is_ack_delayed: sample.is_ack_delayed(),
-        is_reordered: socket.saw_reordering(),
         cwnd: socket.cwnd(),
         cwnd_clamp: socket.cwnd_clamp(),
         mss: socket.mss(),

@@ -158,8 +158,8 @@ impl Path {
             if !ack.is_ack_delayed {
                 let before = self.rtt.jumped_ms();
                 self.rtt.update(ack.now_us, rtt);
-                // What overtakes others arrives with them, too.
-                if !ack.is_reordered || matches!(ack.ca_state, CaState::Open) {
+                // What overtakes others arrives with them, too, and SACKs may lie.
+                if matches!(ack.ca_state, CaState::Open) {
                     self.rtt.note_held(ack.now_us);
                 }
                 if self.rtt.jumped_ms() != before {

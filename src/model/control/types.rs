@@ -59,8 +59,6 @@ pub struct Ack {
     pub is_app_limited: bool,
     /// The ACK was probably delayed by the receiver.
     pub is_ack_delayed: bool,
-    /// Packets of this connection have overtaken others.
-    pub is_reordered: bool,
     /// Congestion window now in force, packets.
     pub cwnd: u32,
     /// Largest window the socket may use, packets.

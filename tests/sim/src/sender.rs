@@ -237,7 +237,6 @@ impl Sender {
             in_flight: self.in_flight,
             is_app_limited: false,
             is_ack_delayed: false,
-            is_reordered: false,
             cwnd: self.control.cwnd,
             cwnd_clamp: u32::MAX,
             mss: MSS,

@@ -47,7 +47,6 @@ fn decide(
         in_flight: 22_u32.saturating_sub(delivered),
         is_app_limited: false,
         is_ack_delayed: false,
-        is_reordered: false,
         cwnd: 22,
         cwnd_clamp: u32::MAX,
         mss: MSS,
