@@ -20,8 +20,8 @@ const WARNINGS: u64 = 4;
 
 /// What an ACK of a flow that is attentive comes to.
 pub(crate) enum Answer {
-    /// The model is told of it, but for as many losses.
-    Tell(u32),
+    /// The model is told of it, but for as many losses; `slow` if the connection is bounded for now, whatever the model says.
+    Tell { excused: u32, slow: bool },
     /// The connection is bounded, and no model is asked.
     Bound,
 }
@@ -68,20 +68,25 @@ pub(crate) fn on_ack(
 ) -> Answer {
     if asked.is_none() && !challenge.is_bound() {
         abandon(challenge, socket);
-        return Answer::Tell(0);
+        return Answer::Tell {
+            excused: 0,
+            slow: false,
+        };
     }
     let seen = &*socket;
     let fate = |begin, end| {
         let (is_sacked, is_lost) = seen.fate(begin, end);
         Fate { is_sacked, is_lost }
     };
-    let step = challenge.on_ack(&now(seen), random::word, fate);
+    let now = now(seen);
+    let step = challenge.on_ack(&now, random::word, fate);
     limit_tso(challenge, socket, step == Step::Single);
+    let slow = now.is_drowned();
     match step {
-        Step::Go | Step::Single => Answer::Tell(0),
+        Step::Go | Step::Single => Answer::Tell { excused: 0, slow },
         Step::Excuse => {
             socket.excuse_loss();
-            Answer::Tell(1)
+            Answer::Tell { excused: 1, slow }
         }
         Step::Caught => {
             if let Some(adoption) = asked {

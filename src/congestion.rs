@@ -227,11 +227,14 @@ impl Algorithm for Flow {
         if renewed && self.asked().is_some() {
             challenge.resume();
         }
-        let mut excused = 0;
+        let (mut excused, mut slow) = (0, false);
         let due = challenge.is_due(socket.bytes_sent());
         if due {
             match challenge::on_ack(challenge, socket, self.asked()) {
-                Answer::Tell(losses) => excused = losses,
+                Answer::Tell {
+                    excused: losses,
+                    slow: bounded,
+                } => (excused, slow) = (losses, bounded),
                 Answer::Bound => return true,
             }
         }
@@ -241,6 +244,9 @@ impl Algorithm for Flow {
         let decision = self.zeta.on_ack(ack, &self.settings.settings);
         socket.set_cwnd(decision.cwnd);
         socket.set_pacing_rate(decision.pacing_rate);
+        if slow {
+            challenge::bind(socket);
+        }
         if let Some(threshold) = decision.ssthresh {
             socket.set_ssthresh(threshold);
         }

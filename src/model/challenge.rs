@@ -226,6 +226,10 @@ impl Challenge {
         fate: impl Fn(u32, u32) -> Fate,
     ) -> Step {
         match self.phase {
+            Phase::Fresh if now.is_drowned() => {
+                self.postpone(now.sent, random());
+                Step::Go
+            }
             Phase::Fresh => {
                 self.leave(FIRST.saturating_add(below(random(), FIRST_SPAN)));
                 Step::Go
@@ -252,7 +256,9 @@ impl Challenge {
 
     fn seek(&mut self, now: &Now, random: impl Fn() -> u64) -> Step {
         self.waited = self.waited.saturating_add(1);
-        if self.waited > DESPAIR || now.flight > FLIGHT_MAX {
+        let hopeless = self.waited > DESPAIR || now.flight > FLIGHT_MAX;
+        // Who is drowned is slow as long as it waits, and stores nothing that could be dropped.
+        if hopeless && !now.is_drowned() {
             self.postpone(now.sent, random());
             return Step::Go;
         }
@@ -319,7 +325,12 @@ impl Challenge {
                         self.others = self.others.wrapping_add(packet.payload);
                         return Fit::Withhold;
                     }
-                    self.after_proof(now.sent, random());
+                    if now.is_drowned() {
+                        // Honest here, and maybe here only.
+                        self.postpone(now.sent, random());
+                    } else {
+                        self.after_proof(now.sent, random());
+                    }
                     return Fit::Repair;
                 }
                 self.others = self.others.wrapping_add(packet.payload);

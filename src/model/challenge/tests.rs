@@ -212,6 +212,46 @@ fn in_a_storm_of_repetitions_the_repair_is_withheld_too() {
 }
 
 #[test]
+fn who_repeats_nearly_everything_is_asked_at_once_and_again() {
+    let drowned = |sent: u64| Now {
+        again: sent / 4 * 3 + 4,
+        flight: 16 << 20,
+        unsent: 0,
+        ..now(sent)
+    };
+    assert!(drowned(FROM).is_drowned());
+    // What is made up for at most.
+    let lossy = Now {
+        again: FROM / 5 * 3,
+        ..now(FROM)
+    };
+    assert!(!lossy.is_drowned() && !now(0).is_drowned());
+    let mut challenge = Challenge::default();
+    challenge.on_ack(&drowned(FROM), || SOON / 2, unknown);
+    assert!(challenge.is_due(FROM + SOON / 2) && !challenge.is_attentive());
+    // It waits for as long as it takes, whatever is on its way.
+    for _ in 0..2 * DESPAIR {
+        challenge.on_ack(&drowned(FROM + SOON), || 0, unknown);
+        assert!(challenge.is_attentive());
+    }
+    let fit = challenge.on_packet(&packet(5_000), &drowned(FROM + SOON), || 0);
+    assert_eq!(fit, Fit::Withhold);
+    let repair = Packet {
+        is_again: true,
+        ..packet(5_000)
+    };
+    let waiting = Now {
+        una: 5_000,
+        ..drowned(2 * FIRST)
+    };
+    assert_eq!(
+        challenge.on_packet(&repair, &waiting, || SOON / 2),
+        Fit::Repair
+    );
+    assert!(challenge.is_due(2 * FIRST + SOON / 2));
+}
+
+#[test]
 fn repairs_of_others_prove_nothing_but_count() {
     let other = Packet {
         is_again: true,

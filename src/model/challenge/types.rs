@@ -30,6 +30,14 @@ pub struct Now {
     pub is_reordered: bool,
 }
 
+impl Now {
+    /// Three quarters of what was sent were repetitions. The control makes up for three fifths of loss at most; so either next to
+    /// nothing gets through, or SACKs make TCP repeat what is not lost. Neither is a reason to send fast.
+    pub fn is_drowned(&self) -> bool {
+        self.again > (self.sent / 4).saturating_mul(3)
+    }
+}
+
 /// What follows from an ACK.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Step {
