@@ -21,6 +21,9 @@ ethtool -K wan0 tx off >/dev/null
 ip netns exec cli ethtool -K cli0 tx off rx off >/dev/null
 ip link set wan0 mtu "$FRAME_BYTES"
 for device in cli0 ifb0; do client ip link set "$device" mtu "$FRAME_BYTES"; done
+# What is lost is TCP's, not the answers to who has an address.
+ip neigh replace 10.9.0.2 lladdr "$(client cat /sys/class/net/cli0/address)" dev wan0 nud permanent
+client ip neigh replace 10.9.0.1 lladdr "$(cat /sys/class/net/wan0/address)" dev cli0 nud permanent
 
 # The way of the data, and that of the acknowledgements.
 paths() {
