@@ -77,12 +77,13 @@ def fetch(host, port, size):
     got = 0
     data = bytearray(READ)
     while True:
-        size_read = connection.recv_into(data, READ, socket.MSG_WAITALL)
-        if not size_read:
+        count = connection.recv_into(data, READ, socket.MSG_WAITALL)
+        if not count:
             break
-        if (data if size_read == READ else data[:size_read]) != PATTERN[:size_read]:
-            sys.exit(f"content differs in the {size_read} bytes from {got}")
-        got += size_read
+        expected = PATTERN[got % PERIOD:][:count]
+        if (data if count == READ else data[:count]) != expected:
+            sys.exit(f"content differs in the {count} bytes from {got}")
+        got += count
     if got != size:
         sys.exit(f"got {got} bytes of {size}")
     print(got, round(time.monotonic() - begin, 3))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Round trips that are longer all of a sudden.
+//! Round trips that are longer all of a sudden, and packets that were held back together.
 //!
 //! When a path gets longer nothing arrives for as long as it has got longer. A queue that grows never falls silent.
 
@@ -20,7 +20,7 @@ const CLUMP_STEPS: u8 = 3;
 /// second has room.
 const HELD_US: u32 = 16;
 
-/// Jumps upwards that came after a silence.
+/// Jumps upwards that came after a silence, and the running clump.
 #[derive(Clone, Copy)]
 pub(super) struct Jumps {
     /// Time of the last sample, microseconds, wraps.
@@ -54,7 +54,7 @@ impl Jumps {
         }
     }
 
-    /// Takes a sample. Returns by how much it rose from `before_us` if nothing was heard of for about as long.
+    /// Takes a sample, into the running clump, too. Returns by how much it rose from `before_us` if nothing was heard of for about as long.
     pub(super) fn rise(&mut self, now_us: u64, before_us: u32, rtt_us: u32) -> Option<u32> {
         self.since_us = self.since_us.min(rtt_us);
         let pause_us = wrapped(now_us).wrapping_sub(self.last_us);
