@@ -13,12 +13,13 @@
 
 static char *what = "nothing";
 module_param(what, charp, 0);
-MODULE_PARM_DESC(what, "nothing, warn, use_after_free, leak, recursion, rcu or sleep");
+MODULE_PARM_DESC(what, "nothing, warn, use_after_free, red_zone, shift, bounds, leak, late_leak, recursion, rcu or sleep");
 
 static DEFINE_SPINLOCK(outer);
 static DEFINE_MUTEX(first);
 static DEFINE_MUTEX(second);
 static void __rcu *pointer;
+static unsigned int numbers[4];
 
 static void use_after_free(void)
 {
@@ -28,6 +29,35 @@ static void use_after_free(void)
 	/* The compiler must not see that p is dead. */
 	OPTIMIZER_HIDE_VAR(p);
 	WRITE_ONCE(p[8], 1);
+	/* Poison is looked at when the memory is given out again. */
+	kfree(kmalloc(64, GFP_KERNEL));
+}
+
+/* As code does that KASAN does not see, such as a device's or one in assembler: SLUB has to find it. */
+static noinline __no_sanitize_address void red_zone(void)
+{
+	char *p = kmalloc(96, GFP_KERNEL);
+
+	OPTIMIZER_HIDE_VAR(p);
+	WRITE_ONCE(p[96], 1);
+	kfree(p);
+}
+
+static void shift(void)
+{
+	unsigned int by = 40;
+
+	OPTIMIZER_HIDE_VAR(by);
+	WRITE_ONCE(numbers[0], 1U << by);
+}
+
+static void bounds(void)
+{
+	unsigned int i = 4;
+
+	OPTIMIZER_HIDE_VAR(i);
+	numbers[i] = i;
+	barrier();
 }
 
 /* kmemleak finds pointers wherever they are, so several are lost: not all of them stay in a register or on a stack. */
@@ -61,6 +91,12 @@ static int __init complain_init(void)
 		WARN(1, "complain: asked to");
 	} else if (!strcmp(what, "use_after_free")) {
 		use_after_free();
+	} else if (!strcmp(what, "red_zone")) {
+		red_zone();
+	} else if (!strcmp(what, "shift")) {
+		shift();
+	} else if (!strcmp(what, "bounds")) {
+		bounds();
 	} else if (!strcmp(what, "leak")) {
 		leak();
 	} else if (!strcmp(what, "recursion")) {
@@ -71,7 +107,7 @@ static int __init complain_init(void)
 		spin_lock(&outer);
 		might_sleep();
 		spin_unlock(&outer);
-	} else if (strcmp(what, "nothing")) {
+	} else if (strcmp(what, "late_leak") && strcmp(what, "nothing")) {
 		return -EINVAL;
 	}
 	return 0;
@@ -79,6 +115,8 @@ static int __init complain_init(void)
 
 static void __exit complain_exit(void)
 {
+	if (!strcmp(what, "late_leak"))
+		leak();
 }
 
 module_init(complain_init);
