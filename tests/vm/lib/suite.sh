@@ -100,3 +100,11 @@ kernel_kb() {
 nobody_uses() { [ "$(cat "/sys/module/$1/refcnt")" = 0 ]; }
 # Closed by their programs, and not yet by their peers.
 no_orphans() { [ "$(awk '/^TCP:/ { print $5 }' /proc/net/sockstat)" = 0 ]; }
+# nothing_leaked: of a kernel with kmemleak, when the module is gone and with it the names of its functions. It reports what
+# has not changed since the scan before and is older than five seconds.
+nothing_leaked() {
+	local leaks=/sys/kernel/debug/kmemleak
+	[ -e "$leaks" ] || return 0
+	check "kmemleak is at work" sh -c "echo scan >$leaks && sleep 6 && echo scan >$leaks"
+	same "it finds nothing" "" "$(head -c 4000 "$leaks")"
+}

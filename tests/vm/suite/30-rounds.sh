@@ -56,4 +56,5 @@ check "connections were adopted in many of them ($adopted)" test "$adopted" -ge 
 check "every IPv4 download meanwhile arrived unchanged" awaited traffic4
 check "every IPv6 download meanwhile arrived unchanged" awaited traffic6
 check "nothing of it is loaded" stopped
+nothing_leaked
 finish
