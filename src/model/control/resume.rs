@@ -18,11 +18,13 @@ impl Zeta {
             let lost = u64::from(sure).saturating_mul(u64::from(self.path.loss.random())) >> 16;
             (low32(lost), sure)
         } else {
-            // The last round has no end that would have been noticed.
-            let (got, missing) = if self.path.rtt.is_loaded() {
-                (0, 0)
-            } else {
-                self.path.rounds.so_far(delivered, lost)
+            // The last round has no end that would have been noticed. When a socket is disconnected, TCP has its counters
+            // begin anew before it says so: then they are less than at the beginning of the round.
+            let (got, missing) = match self.path.rounds.so_far(delivered, lost) {
+                (got, missing) if !self.path.rtt.is_loaded() && (got | missing) >> 31 == 0 => {
+                    (got, missing)
+                }
+                _ => (0, 0),
             };
             (
                 self.unloaded.lost.saturating_add(missing),

@@ -88,7 +88,7 @@ impl Rounds {
         self.app_limited = true;
     }
 
-    fn restart(&mut self, now_us: u64, delivered: u32, lost: u32) {
+    pub(super) fn restart(&mut self, now_us: u64, delivered: u32, lost: u32) {
         self.start_us = now_us;
         self.start_delivered = delivered;
         self.start_lost = lost;

@@ -506,6 +506,16 @@ fn a_remembered_loss_rate_is_believed_unless_it_is_none() {
     assert_eq!((seen.lost, seen.total, seen.capacity), (0, 0, 0));
 }
 
+#[test]
+fn counters_that_begin_anew_are_no_packets() {
+    let settings = Settings::default();
+    let mut zeta = Zeta::new(&start(), &settings);
+    zeta.path.rounds.restart(100_000, 100, 5);
+    assert_eq!(zeta.learned(150, 8).total, 53);
+    // What connect(AF_UNSPEC) leaves of them.
+    assert_eq!(zeta.learned(0, 0).total, 0);
+}
+
 /// An ordinary ACK.
 pub(super) fn ack(now_us: u64) -> Ack {
     Ack {
