@@ -76,13 +76,14 @@ u64 appex_pkt_stamped(const struct sk_buff *skb)
 
 /*
  * False if the packet is of no ECN-capable transport, or there is no memory. A copy of
- * somebody else's packet gets a header of its own first; its size in memory may change.
+ * somebody else's packet gets a header of its own first; its size in memory may change. A
+ * packet that its sender keeps for the next time (pktgen) cannot be given one.
  */
 bool appex_pkt_set_ce(struct sk_buff *skb)
 {
 	int at = skb_network_offset(skb);
 
-	if (at < 0 || skb_try_make_writable(skb, at + sizeof(struct ipv6hdr)))
+	if (at < 0 || skb_shared(skb) || skb_try_make_writable(skb, at + sizeof(struct ipv6hdr)))
 		return false;
 	return INET_ECN_set_ce(skb);
 }
@@ -102,7 +103,9 @@ const u8 *appex_pkt_headers(const struct sk_buff *skb, u32 *len)
 
 /*
  * Takes a GSO packet and returns its segments, chained, as a device without
- * segmentation offload would get them; NULL if that failed, with the packet as it was.
+ * segmentation offload would get them. NULL if it is not to be cut, with the packet as it
+ * was; an error if that failed: then it may be in pieces (skb_segment_list), and can only
+ * be dropped.
  * A size table (tc's stab) is not applied to them: the kernel keeps that to itself.
  */
 struct sk_buff *appex_pkt_segment(struct sk_buff *skb)
@@ -110,9 +113,11 @@ struct sk_buff *appex_pkt_segment(struct sk_buff *skb)
 	netdev_features_t features = netif_skb_features(skb);
 	struct sk_buff *segs, *seg;
 
+	/* What cuts it may free what hangs on it. */
+	skb_mark_not_on_list(skb);
 	segs = skb_gso_segment(skb, features & ~NETIF_F_GSO_MASK);
 	if (IS_ERR_OR_NULL(segs))
-		return NULL;
+		return segs;
 	for (seg = segs; seg; seg = seg->next) {
 		seg->prev = NULL;
 		qdisc_skb_cb(seg)->pkt_len = seg->len;

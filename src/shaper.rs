@@ -288,17 +288,12 @@ impl Discipline for Shaper {
         if !packet.is_gso() || packet.len() <= self.plan.whole_bytes {
             return arrival(self.admit(qdisc, packet, place, now));
         }
-        match qdisc.segment(packet) {
-            Ok(mut segments) => {
-                let mut any = false;
-                while let Some(segment) = segments.pop() {
-                    any |= self.admit(qdisc, segment, place, now);
-                }
-                arrival(any)
-            }
-            // Better late than never.
-            Err(packet) => arrival(self.admit(qdisc, packet, place, now)),
+        let mut segments = qdisc.segment(packet);
+        let mut any = false;
+        while let Some(segment) = segments.pop() {
+            any |= self.admit(qdisc, segment, place, now);
         }
+        arrival(any)
     }
 
     fn dequeue(&mut self, qdisc: &mut Leaving<'_>) -> Option<Packet> {

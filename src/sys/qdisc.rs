@@ -135,20 +135,20 @@ impl Arriving<'_> {
         unsafe { c::appex_qdisc_refuse(packet.into_raw(), self.to_free) }
     }
 
-    /// Cuts a GSO packet into its segments; gives it back if that is not possible.
-    pub(crate) fn segment(&mut self, packet: Packet) -> Result<Fifo, Packet> {
+    /// Cuts a GSO packet into its segments, if it is to be cut. Drops it without memory: it may be in pieces by then.
+    pub(crate) fn segment(&mut self, packet: Packet) -> Fifo {
         let skb = packet.into_raw();
-        // SAFETY: The packet was ours and has all its headers, being on its way to the interface. On success the
-        // chain of segments is ours instead, on failure the packet still is.
-        unsafe {
-            let chain = c::appex_pkt_segment(skb);
-            match Packet::from_raw(if chain.is_null() {
-                skb
-            } else {
-                core::ptr::null_mut()
-            }) {
-                Some(packet) => Err(packet),
-                None => Ok(Fifo::from_chain(chain)),
+        // SAFETY: The packet was ours and has all its headers, being on its way to the interface.
+        match kernel::error::from_err_ptr(unsafe { c::appex_pkt_segment(skb) }) {
+            // SAFETY: The packet is ours still, and as it was.
+            Ok(chain) if chain.is_null() => unsafe { Fifo::from_chain(skb) },
+            // SAFETY: The segments are ours instead.
+            Ok(chain) => unsafe { Fifo::from_chain(chain) },
+            Err(_) => {
+                self.qdisc.count_drop();
+                // SAFETY: Ours still, to be freed; the list is valid by the type invariant.
+                unsafe { c::appex_qdisc_refuse(skb, self.to_free) };
+                Fifo::new()
             }
         }
     }
