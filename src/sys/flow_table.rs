@@ -138,10 +138,11 @@ impl<T: Send + Sync + 'static> Table<T> {
 ///
 /// # Invariants
 ///
-/// The C cursor was opened on a `Table<T>` that outlives it.
+/// The C cursor was opened on a `Table<T>` that outlives it. One context at a time uses it; while it pauses, the table changes
+/// it, too, under a lock of its own.
 #[repr(transparent)]
 pub(in crate::sys) struct Cursor<T: Send + Sync + 'static> {
-    raw: c::appex_flows_cursor,
+    raw: Opaque<c::appex_flows_cursor>,
     _value: PhantomData<T>,
 }
 
@@ -150,36 +151,38 @@ impl<T: Send + Sync + 'static> Cursor<T> {
     ///
     /// # Safety
     ///
-    /// `this` has room for a cursor, which must be closed before the table goes.
+    /// `this` has room for a cursor, which must be closed before the table goes, and used by one context at a time.
     pub(in crate::sys) unsafe fn open(this: *mut Self, table: &Table<T>, file: *const ffi::c_void) {
-        // SAFETY: Promised by the caller; the table is initialised.
+        let raw = this.cast::<c::appex_flows_cursor>();
+        // SAFETY: Promised by the caller; `Cursor` is transparent; the table is initialised.
         unsafe {
-            (*this).raw.file = file;
-            c::appex_flows_cursor_open(&raw mut (*this).raw, table.as_ptr());
+            (*raw).file = file;
+            c::appex_flows_cursor_open(raw, table.as_ptr());
         }
     }
 
     /// Ends the walk. Not between start and stop.
-    pub(in crate::sys) fn close(&mut self) {
+    pub(in crate::sys) fn close(&self) {
         // SAFETY: Open by the type invariant.
-        unsafe { c::appex_flows_cursor_close(&mut self.raw) }
+        unsafe { c::appex_flows_cursor_close(self.raw.get()) }
     }
 
     /// What was given to [`Cursor::open`].
     pub(in crate::sys) fn file(&self) -> *const ffi::c_void {
-        self.raw.file
+        // SAFETY: Open by the type invariant; written by `open` only.
+        unsafe { (*self.raw.get()).file }
     }
 
     /// Goes on where it stopped, or from the start of the table. Holds the RCU read lock until the stop.
-    pub(in crate::sys) fn start(&mut self, anew: bool) {
+    pub(in crate::sys) fn start(&self, anew: bool) {
         // SAFETY: Open by the type invariant.
-        unsafe { c::appex_flows_cursor_start(&mut self.raw, anew) }
+        unsafe { c::appex_flows_cursor_start(self.raw.get(), anew) }
     }
 
     /// Interrupts the walk, after a start.
-    pub(in crate::sys) fn stop(&mut self) {
+    pub(in crate::sys) fn stop(&self) {
         // SAFETY: Open by the type invariant, and started.
-        unsafe { c::appex_flows_cursor_stop(&mut self.raw) }
+        unsafe { c::appex_flows_cursor_stop(self.raw.get()) }
     }
 
     /// The entry for which `wanted` says yes: the present one or, if `advance`, one after it. Gives
@@ -189,7 +192,7 @@ impl<T: Send + Sync + 'static> Cursor<T> {
     /// What it gave before is gone when `advance` is said: there may be a pause. Each entry counts
     /// towards the next, whether it is wanted or not: it may have been printed, or skipped over.
     pub(in crate::sys) fn find(
-        &mut self,
+        &self,
         advance: bool,
         wanted: impl Fn(&Key, &T) -> bool,
     ) -> *mut c::appex_flow_node {
@@ -199,8 +202,8 @@ impl<T: Send + Sync + 'static> Cursor<T> {
         // SAFETY: Open by the type invariant, and started.
         let mut node = unsafe {
             match advance {
-                true => c::appex_flows_cursor_next(&mut self.raw),
-                false => c::appex_flows_cursor_peek(&mut self.raw),
+                true => c::appex_flows_cursor_next(self.raw.get()),
+                false => c::appex_flows_cursor_peek(self.raw.get()),
             }
         };
         // SAFETY: A node that the walk gave stays valid until the stop or the next pause.
@@ -209,22 +212,24 @@ impl<T: Send + Sync + 'static> Cursor<T> {
                 return ptr::null_mut();
             }
             // SAFETY: As above.
-            node = unsafe { c::appex_flows_cursor_next(&mut self.raw) };
+            node = unsafe { c::appex_flows_cursor_next(self.raw.get()) };
         }
         node
     }
 
     /// Counts an entry, and pauses when there were many. False if the reader is to be killed.
-    fn take_turn(&mut self) -> bool {
+    fn take_turn(&self) -> bool {
         /// Entries between two pauses: some hundred microseconds of work if each is printed.
         const BATCH: u32 = 256;
-        self.raw.met = self.raw.met.saturating_add(1);
-        if self.raw.met < BATCH {
+        // SAFETY: Open by the type invariant, and ours alone; the count is not what the table changes.
+        let met = unsafe { &mut (*self.raw.get()).met };
+        *met = met.saturating_add(1);
+        if *met < BATCH {
             return true;
         }
-        self.raw.met = 0;
+        *met = 0;
         // SAFETY: Open by the type invariant, and started: only `find` calls this.
-        unsafe { c::appex_flows_cursor_pause(&mut self.raw) }
+        unsafe { c::appex_flows_cursor_pause(self.raw.get()) }
     }
 
     /// Calls `visit` for an entry.

@@ -86,8 +86,8 @@ impl<F: File> Operations<F> {
         seq: *mut c::seq_file,
         position: *mut c::loff_t,
     ) -> *mut ffi::c_void {
-        // SAFETY: `seq` and `position` are valid, and the mutex makes us the only user of the cursor.
-        let (cursor, first) = unsafe { (&mut *Self::cursor(seq), *position == 0) };
+        // SAFETY: `seq` and `position` are valid; the mutex keeps others from this file's cursor.
+        let (cursor, first) = unsafe { (&*Self::cursor(seq), *position == 0) };
         cursor.start(first);
         if first {
             return HEADER;
@@ -108,7 +108,7 @@ impl<F: File> Operations<F> {
         // SAFETY: As in `start`.
         let cursor = unsafe {
             *position = (*position).saturating_add(1);
-            &mut *Self::cursor(seq)
+            &*Self::cursor(seq)
         };
         // SAFETY: What `open` kept.
         let file = unsafe { &*cursor.file().cast::<F>() };
