@@ -12,6 +12,7 @@ use crate::model::ifname;
 use crate::state::{Engine, STATE};
 use crate::sys::net_device::{Event, Watcher};
 use crate::sys::peek::Peek;
+use crate::sys::procfs::log_allowed;
 use kernel::new_mutex;
 use kernel::prelude::*;
 use kernel::sync::atomic::{Atomic, Relaxed};
@@ -115,7 +116,7 @@ impl Interfaces {
         for (to, &from) in entry.name.iter_mut().zip(name).take(15) {
             *to = from;
         }
-        if present.push(entry, GFP_KERNEL).is_err() {
+        if present.push(entry, GFP_KERNEL).is_err() && log_allowed() {
             pr_warn!("no memory to follow an interface: it is not accelerated\n");
         }
     }
@@ -129,7 +130,10 @@ impl Interfaces {
             for known in present.iter() {
                 let name = known.name();
                 let wanted = ifname::matches(wan, name) && !ifname::matches(lan, name);
-                if wanted && indices.len() < SLOTS && indices.push(known.index, GFP_KERNEL).is_err()
+                if wanted
+                    && indices.len() < SLOTS
+                    && indices.push(known.index, GFP_KERNEL).is_err()
+                    && log_allowed()
                 {
                     pr_warn!("no memory to attach an interface: it is not accelerated\n");
                 }
