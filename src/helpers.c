@@ -35,8 +35,10 @@
 
 #include "helpers.h"
 
-/* `sysctl net.ipv4.tcp_congestion_control=zeta` loads the module by this. */
-MODULE_ALIAS("tcp_zeta");
+/*
+ * No MODULE_ALIAS("tcp_zeta"): `ip route ... congctl zeta` would wait for our loading
+ * with RTNL held, and our loading takes it.
+ */
 MODULE_VERSION(APPEX_VERSION);
 
 void appex_spin_lock_init(spinlock_t *lock)
@@ -168,11 +170,14 @@ bool appex_skb_from_transport(const struct sk_buff *skb)
  * A packet that its socket is sending right now, in this context, under its lock: TCP
  * lends the packet its route for as long as that takes. Whoever keeps a packet for
  * later (nf_queue, and with it user space, which may be anybody with a user
- * namespace) or sends it from elsewhere (ipvlan) has to take a reference first.
+ * namespace) or sends it from elsewhere (ipvlan) has to take a reference first. Some
+ * then lend it a route of their own (IPVS), which is not the one its socket keeps.
  */
 static bool appex_skb_is_being_sent(const struct sk_buff *skb)
 {
-	return appex_skb_from_transport(skb) && skb_dst_is_noref(skb);
+	return appex_skb_from_transport(skb) && skb_dst_is_noref(skb) &&
+	       (!skb->sk || !sk_fullsock(skb->sk) ||
+		skb_dst(skb) == rcu_access_pointer(skb->sk->sk_dst_cache));
 }
 
 /* A packet without a socket is in its hook's namespace as far as this is concerned. */
@@ -298,8 +303,8 @@ u32 appex_tcp_fate(const struct sock *sk, u32 begin, u32 end)
 
 /*
  * Whether a packet is the first SYN-ACK of a request, straight from TCP, while
- * the listener is not crowded. Not so: repetitions, cookies, what other
- * modules or virtual devices send.
+ * the listener is not crowded. Not so: cookies, what other modules or virtual
+ * devices send, and repetitions but the first, which TCP counts when it is sent.
  */
 bool appex_skb_is_first_synack(const struct sk_buff *skb)
 {
@@ -456,7 +461,7 @@ bool appex_skb_set_window(struct sk_buff *skb, u32 offset, u16 window)
 	struct tcphdr *th;
 	__be16 new = cpu_to_be16(window);
 
-	if (skb_ensure_writable(skb, offset + sizeof(*th)))
+	if (offset > skb->len || skb_ensure_writable(skb, offset + sizeof(*th)))
 		return false;
 	th = (struct tcphdr *)(skb->data + offset);
 	inet_proto_csum_replace2(&th->check, skb, th->window, new, false);
@@ -628,15 +633,23 @@ static struct pernet_operations appex_net_ops = {
 /* Process context, sleeps. `hooks` stays until they are unregistered; one user at a time. */
 int appex_nets_register(const struct nf_hook_ops *hooks, u32 count)
 {
+	int status;
+
+	if (appex_net_hooks)
+		return -EBUSY;
 	appex_net_hooks = hooks;
 	appex_net_hooks_count = count;
-	return register_pernet_subsys(&appex_net_ops);
+	status = register_pernet_subsys(&appex_net_ops);
+	if (status)
+		appex_net_hooks = NULL;
+	return status;
 }
 
 /* As above. Callbacks may still be running when this returns, until a grace period is over. */
 void appex_nets_unregister(void)
 {
 	unregister_pernet_subsys(&appex_net_ops);
+	appex_net_hooks = NULL;
 }
 
 bool appex_nets_exist(void)
@@ -693,7 +706,8 @@ u32 appex_sk_cgroup(struct sock *sk, char *path, u32 size)
 #ifdef CONFIG_SOCK_CGROUP_DATA
 	int len = cgroup_path(sock_cgroup_ptr(&sk->sk_cgrp_data), path, size);
 
-	return len > 0 && (u32)len < size ? len : 0;
+	/* Cut to fit, it fills the buffer but for the end. */
+	return len > 0 && (u32)len + 1 < size ? len : 0;
 #else
 	return 0;
 #endif
@@ -943,7 +957,12 @@ static const struct rhashtable_params appex_flow_params = {
 
 int appex_flows_init(struct rhashtable *table)
 {
-	get_random_bytes(appex_flow_random, sizeof(appex_flow_random));
+	/*
+	 * One key for all tables: one that is in use must not change. Not get_random_once():
+	 * that holds the module for a moment, and who unloads at once would be refused.
+	 */
+	if (!appex_flow_random[0])
+		get_random_bytes(appex_flow_random, sizeof(appex_flow_random));
 	return rhashtable_init(table, &appex_flow_params);
 }
 

@@ -10,8 +10,9 @@
 //! them one after the other, never both.
 
 use super::super::skb::Packet;
-use super::ops::{clear_private, private, Algorithm, Private};
+use super::ops::{clear_private, private, Algorithm, Private, Summary};
 use super::socket::Socket;
+use crate::sys::barrier;
 use crate::sys::bindings as c;
 use core::cell::UnsafeCell;
 use core::marker::PhantomData;
@@ -94,6 +95,23 @@ impl<A: Algorithm> Control<A> {
         ptr::eq(ops, self.ops.get())
     }
 
+    /// What is shown of a socket under this algorithm's control: a copy that may be torn. Context: any, without the socket's lock.
+    ///
+    /// # Safety
+    ///
+    /// `sk` is a full TCP socket that stays.
+    pub(super) unsafe fn summary_of(&self, sk: *mut c::sock) -> Option<Summary> {
+        if !self.uses_us(sk) {
+            return None;
+        }
+        // SAFETY: Words of the private area, whoever uses it.
+        let summary = unsafe { ptr::read_volatile(&raw const (*private::<A>(sk)).summary) };
+        // What another algorithm keeps there is nobody's to see, least of all addresses.
+        // TCP makes the ops those of the next algorithm before that writes to the area.
+        barrier::read();
+        self.uses_us(sk).then_some(summary)
+    }
+
     /// Whether this algorithm controls the socket already.
     pub(crate) fn controls(&self, socket: &Socket<'_>) -> bool {
         self.uses_us(socket.as_ptr())
@@ -160,7 +178,12 @@ impl<A: Algorithm> Control<A> {
             return Err(EEXIST);
         }
         // SAFETY: The socket is live and locked; `icsk` is its start.
-        let (old, initialized) = unsafe { ((*icsk).icsk_ca_ops, (*icsk).icsk_ca_initialized()) };
+        let (old, initialized) = unsafe {
+            (
+                (*icsk).icsk_ca_ops,
+                c::inet_connection_sock::icsk_ca_initialized_raw(icsk),
+            )
+        };
         if old.is_null() || initialized == 0 {
             return Err(EINVAL);
         }

@@ -161,8 +161,9 @@ pub(super) unsafe fn with_quietly<A: Algorithm, R>(
     f: impl FnOnce(&mut A, &mut A::Aside, &mut Socket<'_>) -> R,
 ) -> Option<R> {
     let private = private::<A>(sk);
+    // Out of reach meanwhile: who came here again from `f` would have the flow twice.
     // SAFETY: Our ops imply that the area holds a `Private<A>`; the lock makes us its only user.
-    let record = unsafe { (*private).record };
+    let record = unsafe { ptr::replace(&raw mut (*private).record, ptr::null_mut()) };
     if record.is_null() {
         return None;
     }
@@ -175,7 +176,10 @@ pub(super) unsafe fn with_quietly<A: Algorithm, R>(
     let aside = unsafe { &mut (*private).aside };
     // SAFETY: Promised by the caller.
     let mut socket = unsafe { Socket::from_raw(sk) };
-    Some(f(algorithm, aside, &mut socket))
+    let result = f(algorithm, aside, &mut socket);
+    // SAFETY: As above; a `Socket` cannot change whose area it is.
+    unsafe { (*private).record = record };
+    Some(result)
 }
 
 /// # Safety
@@ -286,7 +290,8 @@ pub(super) unsafe extern "C" fn sndbuf_expand(_sk: *mut c::sock) -> u32 {
 
 /// # Safety
 ///
-/// Called by inet_diag under RCU, without the lock; `attr` and `info` are valid.
+/// Called by inet_diag and getsockopt (`TCP_CC_INFO`) without the lock, the former under RCU, for a socket that stays; `attr`
+/// and `info` are valid.
 pub(super) unsafe extern "C" fn get_info<A: Algorithm>(
     sk: *mut c::sock,
     ext: u32,
@@ -297,9 +302,10 @@ pub(super) unsafe extern "C" fn get_info<A: Algorithm>(
     if ext & WANTED == 0 {
         return 0;
     }
-    // SAFETY: The socket is kept by RCU. The copy may be torn or, in the instant of a change of
-    // algorithm, foreign: then the numbers shown are wrong once, and nothing is dereferenced.
-    let summary = unsafe { ptr::read_volatile(&raw const (*private::<A>(sk)).summary) };
+    // SAFETY: Promised by the caller.
+    let Some(summary) = (unsafe { A::control().summary_of(sk) }) else {
+        return 0;
+    };
     let shown = c::tcp_bbr_info {
         bbr_bw_lo: summary.bw_bytes_per_s as u32,
         bbr_bw_hi: (summary.bw_bytes_per_s >> 32) as u32,

@@ -49,7 +49,8 @@ impl<A: Algorithm> Registration<A> {
             (*ops).cwnd_event_tx_start = Some(ops::cwnd_event_tx_start::<A>);
             (*ops).sndbuf_expand = Some(ops::sndbuf_expand);
             (*ops).get_info = Some(ops::get_info::<A>);
-            (*ops).flags = c::APPEX_CONG_NON_RESTRICTED;
+            // Not for everybody (TCP_CONG_NON_RESTRICTED): who chooses it by name keeps the module from being unloaded.
+            (*ops).flags = 0;
             (*ops).owner = c::appex_this_module();
             for (to, &from) in (*ops).name.iter_mut().zip(A::NAME) {
                 *to = from;

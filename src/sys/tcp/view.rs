@@ -3,7 +3,7 @@
 //! A look at a socket that somebody else may be using: plain numbers, without its lock.
 
 use super::control::Control;
-use super::ops::{private, Algorithm, Summary};
+use super::ops::{Algorithm, Summary};
 use crate::sys::bindings as c;
 use crate::sys::published::ReadSide;
 use core::ptr;
@@ -112,10 +112,10 @@ impl<A: Algorithm> Control<A> {
         let tp = sk.cast::<c::tcp_sock>();
         let mut control = [0; 16];
         let mut keeps_control = false;
-        let mut summary = None;
+        let summary;
         // SAFETY: `sk` stays. The ops of a socket are replaced without our knowing, but those that are
         // no longer used go only after a grace period, so what was read is valid in the read side, as
-        // inet_diag relies on, too. The summary is copied as `get_info` does.
+        // inet_diag relies on, too.
         unsafe {
             let ops = ptr::read_volatile(&raw const (*icsk).icsk_ca_ops);
             if !ops.is_null() {
@@ -124,9 +124,7 @@ impl<A: Algorithm> Control<A> {
                 }
                 keeps_control = (*ops).flags & c::APPEX_CONG_ECN != 0 || c::appex_ca_is_bpf(ops);
             }
-            if self.uses_us(sk) {
-                summary = Some(ptr::read_volatile(&raw const (*private::<A>(sk)).summary));
-            }
+            summary = self.summary_of(sk);
         }
         // SAFETY: As above; single words, read as a snapshot.
         unsafe {
@@ -159,6 +157,9 @@ impl<A: Algorithm> Control<A> {
 /// `sk` is a full socket that stays.
 pub(super) unsafe fn cgroup_of(sk: *mut c::sock, buffer: &mut [u8]) -> &[u8] {
     let size = u32::try_from(buffer.len()).unwrap_or(0);
+    if size == 0 {
+        return &[];
+    }
     // SAFETY: `buffer` has room for `size` bytes; the caller promises the rest.
     let len = unsafe { c::appex_sk_cgroup(sk, buffer.as_mut_ptr().cast(), size) };
     buffer.get(..len as usize).unwrap_or(&[])
