@@ -21,13 +21,6 @@ flood() { far python3 "$HERE/flood.py" far0 "$mac" "$COUNT" 10.8.0.1:5001 10.9.0
 whole_download() { [ "$(client python3 "$HERE/traffic.py" fetch 10.9.0.1 5001 "$BYTES" | cut -d' ' -f1)" = "$BYTES" ]; }
 # SYNs that TCP had no room for; the lab's kernel knows no SYN cookies.
 overflows() { nstat -asz | awk '/^TcpExt(SyncookiesSent|TCPReqQFullDrop) / { n += $2 } END { print n }'; }
-# What the kernel has allocated for itself and cannot give away, kB.
-kernel_kb() {
-	sync
-	echo 3 >/proc/sys/vm/drop_caches
-	sleep 1
-	awk '/^(SUnreclaim|Percpu|VmallocUsed):/ { n += $2 } END { print n }' /proc/meminfo
-}
 
 require
 put subnetAccEnable 1

@@ -162,6 +162,13 @@ until_true() {
 		sleep 0.1
 	done
 }
+# What the kernel has allocated for itself and cannot give away, kB.
+kernel_kb() {
+	sync
+	echo 3 >/proc/sys/vm/drop_caches
+	sleep 1
+	awk '/^(SUnreclaim|Percpu|VmallocUsed):/ { n += $2 } END { print n }' /proc/meminfo
+}
 # A transfer that begins after hold does not end before released PID (see traffic.py).
 hold() { : >/tmp/hold; }
 released() {
