@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # What is to be seen from outside: captures of accelerated packets with the real tcpdump, rules by control group,
-# JSON and metrics of the real engine, and connections over a VLAN, a bond, a bridge and a point-to-point link.
-# Sabotage: the rule's group is another one, the capture is switched off behind the script's back, and
-# the devices are not attached.
+# JSON and metrics of the real engine, no address of the kernel in what is shown, and connections over a VLAN, a bond, a
+# bridge and a point-to-point link.
+# Sabotage: the rule's group is another one, the capture is switched off behind the script's back, a line with an
+# address is among what is shown, and the devices are not attached.
 set -u
 . tests/vm/lib/suite.sh
 
@@ -155,6 +156,9 @@ d = json.load(sys.stdin)
 sys.exit(not (d[\"running\"] and d[\"tcp_connections_accelerated\"] >= 1 and {f[\"code\"] for f in d[\"findings\"]} <= {\"rule\"}))'"
 check "metrics are well-formed" sh -c "$LOTSERVER metrics >/run/appex.prom && tests/script/metrics.py /run/appex.prom"
 check "and count" sh -c "grep -q 'appex_flows_by_reason{reason=\"accelerated\"} [1-9]' /run/appex.prom"
+# All that anybody is shown while a connection is accelerated; for "addresses" below.
+{ tail -n +1 "$ENGINE"/* && ss -tinm && "$LOTSERVER" flows && "$LOTSERVER" metrics; } >/run/shown
+check "a connection is among what is shown" grep -q ' zeta ' /run/shown
 check "the download ends" awaited seen
 
 # 5. The tracepoint.
@@ -176,6 +180,14 @@ check "the model's numbers are in them" awk '
 	{ for (i = 1; i <= NF; i++) { split($i, pair, "="); v[pair[1]] = pair[2] } }
 	v["base_us"] >= 15000 && v["base_us"] <= 60000 && v["capacity"] >= 500000 && v["cwnd"] >= 2 && v["delivered"] > 100 { good++ }
 	END { exit good < 20 }' /run/trace
+# Addresses of the kernel, in hexadecimal or decimal, and what %p prints of them.
+kernel_addresses() { grep -E '(^|[^0-9A-Fa-f])(0x)?[0-9A-Fa-f]{16}([^0-9A-Fa-f]|$)|18446[67][0-9]{14}|ptrval'; }
+grep ' t .*\[appex\]$' /proc/kallsyms | head -n 1 >/run/address
+check "an address of the module is one" kernel_addresses </run/address
+check "and in decimal, too" kernel_addresses <<<"$(printf 'at=%u' "0x$(cut -d' ' -f1 /run/address)")"
+if sabotaged; then cat /run/address >>/run/shown; fi
+same "no file, connection, trace or line of the log has any" "" \
+	"$({ cat /run/shown /run/trace && dmesg | grep -i appex; } | kernel_addresses | head -n 3)"
 echo 1 >"$tracing/enable"
 check "stop succeeds while somebody listens" lotserver stop
 check "and start" lotserver start
