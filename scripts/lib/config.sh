@@ -5,6 +5,11 @@
 # also with single quotes or none, comments, Windows line ends. Nothing in a
 # value is expanded.
 
+# No line that means something is longer; some of what is done with a line takes time by its length squared.
+LINE_MAX=16384
+# So much of a line or value is shown.
+SHOWN_MAX=1000
+
 # Filled by config_load: the value of every key, defaults included, and where
 # each one given in the file stands.
 declare -gA CONFIG=() CONFIG_LINE=()
@@ -27,6 +32,13 @@ config_load() {
 	((CONFIG_ERRORS == 0)) || exit 1
 }
 
+# shown TEXT: for a message, one line of what a terminal can show, in SHOWN.
+shown() {
+	SHOWN=${1:0:SHOWN_MAX}
+	((${#1} <= SHOWN_MAX)) || SHOWN+=...
+	SHOWN=${SHOWN//[$'\001'-$'\010'$'\013'-$'\037'$'\177']/?}
+}
+
 config_error() {
 	warn "ERROR(CONFIG): $*"
 	CONFIG_ERRORS=$((CONFIG_ERRORS + 1))
@@ -44,10 +56,15 @@ config_parse() {
 # config_line TEXT NUMBER
 config_line() {
 	local line=$1 at=$CONFIG_FILE:$2 name value rest
+	if ((${#line} > LINE_MAX)); then
+		config_error "$at: this line has ${#line} characters: it must have $LINE_MAX at most"
+		return 0
+	fi
 	line=${line#"${line%%[![:space:]]*}"}
 	[[ -n $line && $line != '#'* ]] || return 0
 	if ! [[ $line =~ ^([A-Za-z_][A-Za-z0-9_]*)[[:space:]]*=[[:space:]]*(.*)$ ]]; then
-		config_error "$at: \"$line\" is not of the form key=\"value\""
+		shown "$line"
+		config_error "$at: \"$SHOWN\" is not of the form key=\"value\""
 		return 0
 	fi
 	name=${BASH_REMATCH[1]} rest=${BASH_REMATCH[2]}
@@ -55,7 +72,8 @@ config_line() {
 	'"'*'"'*) rest=${rest#?} value=${rest%%'"'*} rest=${rest#*'"'} ;;
 	"'"*"'"*) rest=${rest#?} value=${rest%%"'"*} rest=${rest#*"'"} ;;
 	'"'* | "'"*)
-		config_error "$at: $name: the closing quote is missing in $rest"
+		shown "$rest"
+		config_error "$at: ${name:0:SHOWN_MAX}: the closing quote is missing in $SHOWN"
 		return 0
 		;;
 	'#'*) value='' ;;
@@ -63,7 +81,8 @@ config_line() {
 	esac
 	rest=${rest#"${rest%%[![:space:];]*}"}
 	if [[ -n $rest && $rest != '#'* ]]; then
-		config_error "$at: $name: unexpected text after the value: $rest"
+		shown "$rest"
+		config_error "$at: ${name:0:SHOWN_MAX}: unexpected text after the value: $SHOWN"
 		return 0
 	fi
 	config_take "$name" "$value" "$2"
@@ -74,7 +93,7 @@ config_take() {
 	local name=$1 value=$2 line=$3 at=$CONFIG_FILE:$3
 	name=${KEY_ALIAS[$name]-$name}
 	if [[ -z ${KEY_KIND[$name]-} ]]; then
-		warn "WARNING(CONFIG): $at: unknown key \"$name\" is ignored"
+		warn "WARNING(CONFIG): $at: unknown key \"${name:0:SHOWN_MAX}\" is ignored"
 		return 0
 	fi
 	if [[ -n ${CONFIG_LINE[$name]-} ]]; then
@@ -83,15 +102,18 @@ config_take() {
 	CONFIG_LINE[$name]=$line
 	# Blanks at the ends mean nothing in any kind.
 	value=${value#"${value%%[![:space:]]*}"}
-	value=${value%"${value##*[![:space:]]}"}
+	# Not by a pattern, which takes a second for some thousand blanks.
+	[[ ! $value =~ ^(.*[^[:space:]])[[:space:]]+$ ]] || value=${BASH_REMATCH[1]}
 	if [[ -z $value ]]; then
 		CONFIG[$name]=
 	elif [[ ${KEY_KIND[$name]} == pmtu && $value != 0 ]]; then
-		config_error "pmtu can only be empty or zero ($at: pmtu=\"$value\")"
+		shown "$value"
+		config_error "pmtu can only be empty or zero ($at: pmtu=\"$SHOWN\")"
 	elif check_value "${KEY_KIND[$name]}" "$value"; then
 		CONFIG[$name]=$CHECKED
 	else
-		config_error "$at: $name=\"$value\" is not accepted: it must be $(range_of "${KEY_KIND[$name]}")"
+		shown "$value"
+		config_error "$at: $name=\"$SHOWN\" is not accepted: it must be $(range_of "${KEY_KIND[$name]}")"
 	fi
 }
 
