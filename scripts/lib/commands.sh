@@ -240,8 +240,12 @@ list_holds() {
 }
 
 do_stop() {
-	# Somebody else may have unloaded the module.
-	engine_running || capture_stop
+	# Somebody else may have unloaded the module, or a stop was killed when it had.
+	if ! engine_running; then
+		capture_stop
+		ppp_remove
+		try_forget
+	fi
 	if engine_running; then
 		stop_running || exit 1
 	elif leftovers; then

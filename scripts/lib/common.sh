@@ -23,6 +23,8 @@ OFFLOAD_FILE=$APPEX_ROOT/etc/.offload
 QDISC_FILE=$APPEX_ROOT/etc/.qdisc
 RUNCONFIG_FILE=$APPEX_ROOT/etc/.runconfig
 GUARD_FILE=$APPEX_ROOT/etc/.guard
+PPP_FILE=$APPEX_ROOT/etc/.ppp
+RULES_FILE=$APPEX_ROOT/etc/rules
 MANIFEST_FILE=$APPEX_ROOT/etc/.manifest
 FORMER_FILE=$APPEX_ROOT/etc/.former
 LOCK_FILE=$APPEX_RUN/lotServer.lock
@@ -66,8 +68,8 @@ run() {
 # never left behind by a killed run; the pid file is for people and old tools.
 lock() {
 	command -v flock >/dev/null || die "ERROR: \"flock\" not found, please install util-linux"
-	mkdir -p -- "$APPEX_RUN"
-	exec 9>>"$LOCK_FILE"
+	mkdir -p -- "$APPEX_RUN" 2>/dev/null || :
+	{ exec 9>>"$LOCK_FILE"; } 2>/dev/null || die "ERROR: cannot write $LOCK_FILE: make $APPEX_RUN writable"
 	if ! flock -w "${1:-0}" 9; then
 		say 'lotServer.sh is still running, please try again later'
 		exit 2
@@ -80,7 +82,12 @@ lock() {
 	trap 'exit 134' ABRT
 	trap 'exit 143' TERM
 	trap '' PIPE
-	printf '%s\n' "$$" >"$PID_FILE" || :
+	{ printf '%s\n' "$$" >"$PID_FILE"; } 2>/dev/null || :
+	# What a killed run was just writing.
+	local file
+	for file in "$OFFLOAD_FILE" "$QDISC_FILE" "$RUNCONFIG_FILE" "$GUARD_FILE" "$PPP_FILE" "$RULES_FILE" "$TRY_FILE"; do
+		[[ ! -e $file.new ]] || rm -f -- "$file.new" 2>/dev/null || :
+	done
 }
 
 # EXIT trap of a run that holds the lock.
@@ -98,18 +105,22 @@ on_exit() {
 }
 
 # write_whole FILE, new text on standard input: after a crash at any moment the
-# file holds the old text or the new one, on disk.
+# file holds the old text or the new one, on disk. Only under the lock. Says why it fails.
 write_whole() {
-	local file=$1 new=$1.new.$$
-	cat >"$new" && sync -- "$new" && mv -f -- "$new" "$file" && sync -- "${file%/*}" && return 0
-	rm -f -- "$new"
+	local file=$1 new=$1.new error
+	error=$({ cat >"$new" && sync -- "$new" && mv -f -- "$new" "$file" && sync -- "${file%/*}"; } 2>&1) && return 0
+	rm -f -- "$new" 2>/dev/null || :
+	warn "Cannot write $file: ${error##*: }: make room there, or make it writable"
 	return 1
 }
 
 # remove_whole FILE: as write_whole, for taking the file away.
 remove_whole() {
+	local error
 	[[ -e $1 || -L $1 ]] || return 0
-	rm -f -- "$1" && sync -- "${1%/*}"
+	error=$({ rm -f -- "$1" && sync -- "${1%/*}"; } 2>&1) && return 0
+	warn "Cannot remove $1: ${error##*: }: make it writable, then run lotServer.sh stop"
+	return 1
 }
 
 # boot_id: names this run of the kernel; records made in another are void.

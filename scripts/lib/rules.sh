@@ -4,8 +4,6 @@
 # rules: which connections are accelerated and how, kept in a file of their own
 # beside the configuration. The engine knows their form.
 
-RULES_FILE=$APPEX_ROOT/etc/rules
-
 # The longest write that the engine takes.
 RULES_WRITE_MAX=4096
 
@@ -106,19 +104,18 @@ rules_json() {
 
 # rules_save ACTION RULE: the same for the file; comments and all other lines stay.
 rules_save() {
-	local line found='' new=$RULES_FILE.new
-	{
-		if [[ -f $RULES_FILE ]]; then
-			while IFS= read -r line || [[ -n $line ]]; do
-				rules_words "$line"
-				if [[ $RULE == "$2" ]]; then
-					found=1
-					[[ $1 == add ]] || continue
-				fi
-				printf '%s\n' "$line"
-			done <"$RULES_FILE"
-		fi
-		[[ $1 == del || -n $found ]] || printf '%s\n' "$2"
-	} >"$new" || die "cannot write $new"
-	mv -- "$new" "$RULES_FILE"
+	local line found='' text=''
+	if [[ -f $RULES_FILE ]]; then
+		while IFS= read -r line || [[ -n $line ]]; do
+			rules_words "$line"
+			if [[ $RULE == "$2" ]]; then
+				found=1
+				[[ $1 == add ]] || continue
+			fi
+			text+=$line$'\n'
+		done <"$RULES_FILE"
+	fi
+	[[ $1 == del || -n $found ]] || text+=$2$'\n'
+	printf '%s' "$text" | write_whole "$RULES_FILE" ||
+		die "What runs has the change, $RULES_FILE has not: it is lost at the next reload or start"
 }

@@ -8,7 +8,8 @@
 # is 0:) gets a shaper: what somebody has set up stays. Taking the shaper off
 # makes the kernel choose again, so all that has to be remembered is what it
 # chose for the queues: a line "IF KIND" in .qdisc, under a line that names this
-# run of the kernel, on disk before the device is changed. On a device with
+# run of the kernel, on disk before the device is changed; and "net/core/default_qdisc
+# OLD = NEW" while that is another for a moment. On a device with
 # hardware queues (mq) each queue gets one; SHAPE_HANDLE tells our mq from others.
 #
 # Somebody may change a device between a look at it and a change of ours. So a
@@ -18,6 +19,9 @@
 # A shaper that cannot be attached is told of and no reason not to start.
 
 SHAPE_HANDLE=a99e:
+DEFAULT_QDISC=net/core/default_qdisc
+# "OLD NEW" while the kernel's default is another for a moment.
+SHAPE_DEFAULT=
 
 # shape_wanted: whether the configuration asks for a rate; it is then in SHAPE_KBPS.
 shape_wanted() {
@@ -54,15 +58,19 @@ qdiscs_read() {
 	done <<<"$all"
 }
 
-# shape_read: the record, name by name, in SHAPED. One of another boot is empty.
+# shape_read: the record, name by name, in SHAPED. One of another boot is empty. Of a run
+# that was cut short it puts the kernel's default back.
 shape_read() {
-	local line boot=''
+	local line boot='' default=''
 	declare -gA SHAPED=()
+	SHAPE_DEFAULT=
 	[[ -f $QDISC_FILE ]] || return 0
 	local -a lines=()
 	while IFS= read -r line || [[ -n $line ]]; do
 		if [[ $line == '# boot '* ]]; then
 			boot=${line#'# boot '}
+		elif [[ $line =~ ^$DEFAULT_QDISC\ ([a-z0-9_]+)\ =\ ([a-z0-9_]+)$ ]]; then
+			default="${BASH_REMATCH[1]} ${BASH_REMATCH[2]}"
 		elif [[ $line =~ ^([^[:space:]/]+)\ ([a-z0-9_]+)$ ]]; then
 			lines+=("$line")
 		fi
@@ -71,17 +79,22 @@ shape_read() {
 	for line in "${lines[@]}"; do
 		SHAPED[${line% *}]=${line#* }
 	done
+	[[ -n $default ]] || return 0
+	SHAPE_DEFAULT=$default
+	default_qdisc_restore
+	shape_write || :
 }
 
 # shape_write: SHAPED to disk; an empty record is removed.
 shape_write() {
 	local each
-	if ((${#SHAPED[@]} == 0)); then
+	if [[ ${#SHAPED[@]} == 0 && -z $SHAPE_DEFAULT ]]; then
 		remove_whole "$QDISC_FILE"
 		return
 	fi
 	{
 		printf '# boot %s\n' "$(boot_id)"
+		[[ -z $SHAPE_DEFAULT ]] || printf '%s %s = %s\n' "$DEFAULT_QDISC" "${SHAPE_DEFAULT% *}" "${SHAPE_DEFAULT#* }"
 		for each in "${!SHAPED[@]}"; do
 			printf '%s %s\n' "$each" "${SHAPED[$each]}"
 		done
@@ -241,7 +254,7 @@ shape_detach() {
 
 # shape_delete IF HANDLE KIND: the kernel chooses for the device, and what it chose then.
 shape_delete() {
-	local before='' status=0
+	local status=0
 	[[ -z ${SHAPED[$1]-} ]] || default_qdisc_set "${SHAPED[$1]}"
 	run tc qdisc del dev "$1" root handle "$2" "$3" >/dev/null 2>&1 || status=1
 	default_qdisc_restore
@@ -254,7 +267,7 @@ leaf_restore() {
 	local kind=${3-}
 	if [[ -z $kind || $kind == none ]]; then
 		kind=pfifo_fast
-		! file_read "$APPEX_SYSCTL/net/core/default_qdisc" || [[ -z $GOT || $GOT == appex ]] || kind=$GOT
+		! file_read "$APPEX_SYSCTL/$DEFAULT_QDISC" || [[ -z $GOT || $GOT == appex ]] || kind=$GOT
 	fi
 	run tc qdisc replace dev "$1" parent "$2" "$kind" >/dev/null 2>&1
 }
@@ -262,16 +275,20 @@ leaf_restore() {
 # default_qdisc_set KIND: what the kernel chooses, until default_qdisc_restore. It
 # chooses noqueue by itself.
 default_qdisc_set() {
-	before=
 	[[ $1 != noqueue && $1 != none ]] || return 0
-	file_read "$APPEX_SYSCTL/net/core/default_qdisc" && [[ $GOT != "$1" ]] || return 0
-	before=$GOT
-	put "$APPEX_SYSCTL/net/core/default_qdisc" "$1" || before=
+	file_read "$APPEX_SYSCTL/$DEFAULT_QDISC" && [[ $GOT != "$1" ]] || return 0
+	SHAPE_DEFAULT="$GOT $1"
+	# On disk before, should this run be killed; where there is no room, what was changed goes back without.
+	shape_write 2>/dev/null || :
+	put "$APPEX_SYSCTL/$DEFAULT_QDISC" "$1" || SHAPE_DEFAULT=
 }
 
+# default_qdisc_restore: unless somebody else has changed it since.
 default_qdisc_restore() {
-	[[ -z $before ]] || put "$APPEX_SYSCTL/net/core/default_qdisc" "$before" || :
-	before=
+	[[ -n $SHAPE_DEFAULT ]] || return 0
+	! file_read "$APPEX_SYSCTL/$DEFAULT_QDISC" || [[ $GOT != "${SHAPE_DEFAULT#* }" ]] ||
+		put "$APPEX_SYSCTL/$DEFAULT_QDISC" "${SHAPE_DEFAULT% *}" || :
+	SHAPE_DEFAULT=
 }
 
 # qdisc_kind IF HANDLE LINE...: the kind of the discipline with this handle.

@@ -26,7 +26,8 @@ ppp_targets() {
 }
 
 # ppp_install: with accppp="1" the PPP daemon calls this script at every link.
-# Files that are not ours are left alone.
+# Files that are not ours are left alone. PPP_FILE tells, before they are made, where they
+# are: stop does not read a configuration, which may be another by then.
 ppp_install() {
 	local link
 	[[ ${CONFIG[accppp]} == 1 ]] || {
@@ -34,6 +35,11 @@ ppp_install() {
 		return 0
 	}
 	ppp_targets
+	ppp_remove "${PPP_TARGETS[@]}"
+	printf '%s\n' "${PPP_TARGETS[@]}" | write_whole "$PPP_FILE" || {
+		warn "[warn] new PPP links stay unaccelerated"
+		return 0
+	}
 	for link in "${PPP_TARGETS[@]}"; do
 		[[ -d ${link%/*} ]] || continue
 		if [[ ! -e $link && ! -L $link ]]; then
@@ -44,12 +50,17 @@ ppp_install() {
 	done
 }
 
+# ppp_remove [LINK...]: none is left of ours but these.
 ppp_remove() {
 	local link
-	ppp_targets
-	for link in "${PPP_TARGETS[@]}"; do
-		[[ ! -L $link || $(readlink -f -- "$link") != "$SELF" ]] || rm -f -- "$link"
+	local -a links=()
+	{ mapfile -t links <"$PPP_FILE"; } 2>/dev/null || :
+	for link in "${PPP_LINKS[@]/#/$APPEX_PPP/}" "${links[@]}"; do
+		! has_word "$link" "$@" || continue
+		[[ ! -L $link || $(readlink -f -- "$link") != "$SELF" ]] || rm -f -- "$link" 2>/dev/null ||
+			warn "[warn] cannot remove $link: remove it by hand, or make it writable and run lotServer.sh stop"
 	done
+	(($# > 0)) || remove_whole "$PPP_FILE" || :
 }
 
 # ppp_hook SIGN NAME: the PPP daemon's call when a link came up (+) or went

@@ -50,7 +50,7 @@ uninstall_files() {
 			;;
 		esac
 	done
-	rm -rf -- "$CONFIG_FILE" "$RULES_FILE" "$OFFLOAD_FILE" "$QDISC_FILE" "$RUNCONFIG_FILE" "$GUARD_FILE" "$MANIFEST_FILE" "$FORMER_FILE" \
+	rm -rf -- "$CONFIG_FILE" "$RULES_FILE" "$OFFLOAD_FILE" "$QDISC_FILE" "$RUNCONFIG_FILE" "$GUARD_FILE" "$PPP_FILE" "$MANIFEST_FILE" "$FORMER_FILE" \
 		"$APPEX_ROOT/bin/afterLoad" "$APPEX_ROOT"/log/*
 	for path in "${dirs[@]}"; do
 		rmdir -- "$path" 2>/dev/null || [[ ! -d $path ]] || warn "[warn] $path is not empty and stays"

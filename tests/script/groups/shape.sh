@@ -14,7 +14,7 @@
 # breaks: test_stop_takes_off_what_was_attached_by_hand | lib/shape.sh | s/if \[\[ $above == mq .*/if false; then/
 # breaks: test_a_refused_queue_takes_all_back | lib/shape.sh | s/^\tshape_detach "$each" || :$/\t:/
 # breaks: test_kill_9_leaves_what_stop_takes_off | lib/commands.sh | s/^\tshape_read$/\tSHAPED=()/
-# breaks: test_the_kernel_chooses_what_it_chose | lib/shape.sh | s/^\tput "$APPEX_SYSCTL\/net\/core\/default_qdisc" "$1".*/\t:/
+# breaks: test_the_kernel_chooses_what_it_chose | lib/shape.sh | s/^\tput "$APPEX_SYSCTL\/$DEFAULT_QDISC" "$1".*/\t:/
 # breaks: test_what_cannot_be_seen_stays | lib/shape.sh | s/\(all=$(run tc .*\) || return 1/\1 || :/; s/qdisc add dev "$@"/qdisc replace dev "$@"/
 # breaks: test_a_record_outlives_a_tc_that_fails | lib/shape.sh | s/\(all=$(run tc .*\) || return 1/\1 || :/
 # breaks: test_a_change_in_between_stays | lib/shape.sh | s/qdisc add dev "$@"/qdisc replace dev "$@"/
