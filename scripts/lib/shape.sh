@@ -248,7 +248,8 @@ shape_detach() {
 	else
 		warn "Can not take the shaper off $each"
 	fi
-	shape_write || status=1
+	# A line too many in the record does no harm, and with a full disk it goes with the last one.
+	shape_write 2>/dev/null || :
 	return "$status"
 }
 
@@ -309,7 +310,10 @@ shape_remove() {
 		shape_detach "$line" || status=1
 	done
 	# Without tc there are none by hand either.
-	qdiscs_read || return "$status"
+	qdiscs_read || {
+		shape_write || status=1
+		return "$status"
+	}
 	all=("${QDISCS[@]}")
 	for line in "${all[@]}"; do
 		read -r name kind handle parent <<<"$line"
@@ -327,5 +331,7 @@ shape_remove() {
 			run tc qdisc del dev "$name" parent "$parent" >/dev/null 2>&1 || status=1
 		fi
 	done
+	((status != 0)) || SHAPED=()
+	shape_write || status=1
 	return "$status"
 }
