@@ -72,11 +72,8 @@ check_value() {
 
 # whole TEXT MIN MAX: a decimal number; CHECKED without leading zeros.
 whole() {
-	local text=$1
-	[[ $text =~ ^[0-9]+$ ]] || return 1
-	while [[ ${#text} -gt 1 && $text == 0* ]]; do
-		text=${text#0}
-	done
+	[[ $1 =~ ^0*(0|[1-9][0-9]*)$ ]] || return 1
+	local text=${BASH_REMATCH[1]}
 	# Compared as text first: bash would wrap a longer number around.
 	((${#text} <= ${#3})) || return 1
 	if ((${#text} == ${#3})) && [[ $text > $3 ]]; then

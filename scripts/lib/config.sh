@@ -48,7 +48,7 @@ config_parse() {
 	local line number=0
 	while IFS= read -r line || [[ -n $line ]]; do
 		number=$((number + 1))
-		((number > 1)) || line=${line#$'\xef\xbb\xbf'}
+		[[ $number != 1 || $line != $'\xef\xbb\xbf'* ]] || line=${line:3}
 		config_line "$line" "$number"
 	done <"$CONFIG_FILE"
 }
@@ -60,7 +60,8 @@ config_line() {
 		config_error "$at: this line has ${#line} characters: it must have $LINE_MAX at most"
 		return 0
 	fi
-	line=${line#"${line%%[![:space:]]*}"}
+	# By regular expressions and lengths: to cut a text off by a pattern takes time by the square of its length.
+	[[ $line =~ ^[[:space:]]*(.*)$ ]] && line=${BASH_REMATCH[1]}
 	[[ -n $line && $line != '#'* ]] || return 0
 	if ! [[ $line =~ ^([A-Za-z_][A-Za-z0-9_]*)[[:space:]]*=[[:space:]]*(.*)$ ]]; then
 		shown "$line"
@@ -69,17 +70,17 @@ config_line() {
 	fi
 	name=${BASH_REMATCH[1]} rest=${BASH_REMATCH[2]}
 	case $rest in
-	'"'*'"'*) rest=${rest#?} value=${rest%%'"'*} rest=${rest#*'"'} ;;
-	"'"*"'"*) rest=${rest#?} value=${rest%%"'"*} rest=${rest#*"'"} ;;
+	'"'*'"'*) rest=${rest#?} value=${rest%%'"'*} rest=${rest:${#value}+1} ;;
+	"'"*"'"*) rest=${rest#?} value=${rest%%"'"*} rest=${rest:${#value}+1} ;;
 	'"'* | "'"*)
 		shown "$rest"
 		config_error "$at: ${name:0:SHOWN_MAX}: the closing quote is missing in $SHOWN"
 		return 0
 		;;
 	'#'*) value='' ;;
-	*) value=${rest%%[[:space:];]*} rest=${rest#"$value"} ;;
+	*) value=${rest%%[[:space:];]*} rest=${rest:${#value}} ;;
 	esac
-	rest=${rest#"${rest%%[![:space:];]*}"}
+	[[ $rest =~ ^[[:space:]\;]*(.*)$ ]] && rest=${BASH_REMATCH[1]}
 	if [[ -n $rest && $rest != '#'* ]]; then
 		shown "$rest"
 		config_error "$at: ${name:0:SHOWN_MAX}: unexpected text after the value: $SHOWN"
@@ -101,9 +102,7 @@ config_take() {
 	fi
 	CONFIG_LINE[$name]=$line
 	# Blanks at the ends mean nothing in any kind.
-	value=${value#"${value%%[![:space:]]*}"}
-	# Not by a pattern, which takes a second for some thousand blanks.
-	[[ ! $value =~ ^(.*[^[:space:]])[[:space:]]+$ ]] || value=${BASH_REMATCH[1]}
+	[[ $value =~ ^[[:space:]]*(.*[^[:space:]])?[[:space:]]*$ ]] && value=${BASH_REMATCH[1]}
 	if [[ -z $value ]]; then
 		CONFIG[$name]=
 	elif [[ ${KEY_KIND[$name]} == pmtu && $value != 0 ]]; then

@@ -7,12 +7,18 @@
 # The longest write that the engine takes.
 RULES_WRITE_MAX=4096
 
-# rules_read: the rules of the file, without comments, in RULES.
+# rules_read: the rules of the file, without comments, in RULES. Fails where one is longer than any can be.
 rules_read() {
-	local line
+	local line number=0
 	RULES=()
 	[[ -f $RULES_FILE ]] || return 0
 	while IFS= read -r line || [[ -n $line ]]; do
+		number=$((number + 1))
+		[[ $line =~ ^[^#]* ]] && line=${BASH_REMATCH[0]}
+		if ((${#line} > RULES_WRITE_MAX)); then
+			warn "ERROR(RULES): $RULES_FILE:$number: this rule has ${#line} characters: it must have $RULES_WRITE_MAX at most"
+			return 1
+		fi
 		rules_words "$line"
 		[[ -z $RULE ]] || RULES+=("$RULE")
 	done <"$RULES_FILE"
@@ -21,7 +27,8 @@ rules_read() {
 # rules_words TEXT: its words with one blank between them, without a comment, in RULE.
 rules_words() {
 	local -a words
-	read -ra words <<<"${1%%#*}"
+	# Not cut off by a pattern, which takes time by the square of the length.
+	[[ $1 =~ ^[^#]* ]] && read -ra words <<<"${BASH_REMATCH[0]}"
 	RULE=${words[*]}
 }
 
@@ -30,7 +37,7 @@ rules_words() {
 rules_apply() {
 	local rule text
 	[[ -e $APPEX_PROC/rules ]] || return 0
-	rules_read
+	rules_read || return 1
 	printf -v text '%s\n' "${RULES[@]}"
 	if ((${#text} <= RULES_WRITE_MAX)); then
 		# cat writes at once, the shell line by line.
