@@ -45,6 +45,9 @@ check "stop succeeds" lotserver stop
 check "nothing of it is loaded" stopped
 same "stop while stopped exits with status 1" 1 "$(lotserver stop >/dev/null; echo $?)"
 check "a download works after stop" http_get 0 4 short
+# The kernel looks for the name with RTNL held, which loading takes: modprobe would wait for ip, and ip for modprobe.
+same "a route that asks for zeta is refused at once, and does not load it" "2 stopped" \
+	"$(timeout 20 ip route add 192.0.2.0/24 dev "$(nic 0)" congctl zeta >/dev/null 2>&1; echo -n "$? "; stopped && echo stopped)"
 if sabotaged; then sysctl -qw net.ipv4.tcp_sack=0; fi
 machine_state >/run/after
 same "offloads, queueing disciplines, settings and modules are as before" "$(cat /run/before)" "$(cat /run/after)"
