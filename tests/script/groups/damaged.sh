@@ -4,9 +4,9 @@
 # Configurations and rules that got damaged, as mutate.py makes them, through what loads them: taken or refused with
 # messages of the script's own, soon, and nothing executed, made, expanded or loaded.
 
-# breaks: test_a_thousand_configurations | lib/config.sh | s/^\tlocal line=$1 at=.*/\teval "$1" 2>\/dev\/null; &/
-# breaks: test_a_thousand_configurations | lib/config.sh | s/^\tflags=$((CONFIG\[tcpFlags\]))/\tflags=$((CONFIG[tcpFlags] + NOT_THERE))/
-# breaks: test_a_thousand_configurations | lib/check.sh | s/^\tint) whole .*/\tint) ((text >= min)) ;;/
+# breaks: test_configurations | lib/config.sh | s/^\tlocal line=$1 at=.*/\teval "$1" 2>\/dev\/null; &/
+# breaks: test_configurations | lib/config.sh | s/^\tflags=$((CONFIG\[tcpFlags\]))/\tflags=$((CONFIG[tcpFlags] + NOT_THERE))/
+# breaks: test_configurations | lib/check.sh | s/^\tint) whole .*/\tint) ((text >= min)) ;;/
 # breaks: test_endless_lines | lib/config.sh | s/^\tif ((${#line} > LINE_MAX)); then/\tif false; then/
 # breaks: test_start_of_damaged_ones | lib/config.sh | s/^\t((CONFIG_ERRORS == 0)) || exit 1/\t:/
 # breaks: test_terminal_is_safe | lib/config.sh | s/^\tSHOWN=${SHOWN\/.*/\t:/
@@ -56,17 +56,17 @@ each() {
 	clean
 }
 
-test_a_thousand_configurations() {
+test_configurations() {
 	base
-	mutations "$T/base" 1000
+	mutations "$T/base" 500
 	each 'CONFIG_FILE=$FILE; set -e; config_load; trap - EXIT; ((${#CONFIG[@]} == ${#KEY_ORDER[@]}))'
 	# Some only moved a line, or are damaged in a comment.
-	like "$OUT" $'0: [2-6]??\n1: [3-8]??'
+	like "$OUT" $'0: 2??\n1: 2??'
 }
 
 test_endless_lines() {
 	local begin with
-	while IFS='|' read -r begin with; do
+	while IFS='|' read -r with begin; do
 		{
 			printf '%s\n%s' 'accif="eth0"' "$begin"
 			printf '%1048576s' '' | tr ' ' "$with"
@@ -77,12 +77,12 @@ test_endless_lines() {
 		is "$STATUS" 1
 		like "$(<"$T/err")" "ERROR(CONFIG): $CONF:2: this line has * characters: it must have 16384 at most"
 	done <<-'LINES'
-		accif="eth0| 
-		accif=eth0| 
-		wankbps="|0
-		| 
-		|a
-		acc="|"
+		 |accif="eth0
+		 |accif=eth0
+		0|wankbps="
+		 |
+		a|
+		"|acc="
 	LINES
 	# As long as it may be.
 	printf 'accif="eth0%*s"\nwankbps="%016000d"\n' 16000 '' 7 >"$CONF"
