@@ -98,6 +98,7 @@ client ip -6 addr add fd00:9::2/64 dev cli0 nodad 2>/dev/null
 ip netns add away
 ip netns exec away ip link set lo up
 # What is held is the other server: this one sees nothing of it.
+# shellcheck disable=SC2016 # the inner shell's
 ip netns exec away sh -c 'mount -t tmpfs away /tmp && exec python3 "$1" serve 5002 1000000' sh "$HERE/traffic.py" >/dev/null &
 server=$!
 until_true 30 sh -c 'ip netns exec away ss -tlnH | grep -q :5002'
