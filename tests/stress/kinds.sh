@@ -10,6 +10,7 @@ virtio=$(nic 0)
 begin "$virtio"
 path_up 0 20 40 0.5 || exit 1
 http_file long 4000000
+http_file longer 16000000
 sysctl -qw net.ipv4.tcp_fastopen=3
 client 0 sysctl -qw net.ipv4.tcp_fastopen=3
 
@@ -49,8 +50,8 @@ kinds with
 
 # Under a download: a filter that refuses, one that asks a program nobody runs, and other routes.
 rules() { nft -f - <<<"$1"; }
-under() { # NAME: begins a download over the path
-	background "$1" http_get 0 4 long --max-time 100
+under() { # NAME [FILE]: begins a download over the path
+	background "$1" http_get 0 4 "${2:-long}" --max-time 100
 	check "$1: a download is accelerated" until_true 20 all_are zeta 0
 }
 whole() { check "$1: it arrives whole" awaited "$1"; }
@@ -76,14 +77,54 @@ refused() { ! awaited refused >/dev/null; }
 check "refused: its connection is reset" refused
 nft delete table inet q
 check "refused: no flow of it stays accelerated" until_true 20 none_accelerated
-under routes
+
+# Rules come and go that send the connection by tables of their own, with an MTU of their own; every other one leaves by
+# another device, which is attached, too.
+ip link add other9 type veth peer name other9 netns near0
+addresses "" other9 10.8.9.1/24 fd89::1/64
+addresses near0 other9 10.8.9.2/24 fd89::2/64
+engine_write wanIf +other9
 for table in 100 101 102 103; do
-	ip route add 10.9.0.0/24 via 10.8.0.2 dev "$virtio" table "$table" mtu $((1200 + table))
-	ip rule add from 10.8.0.1 lookup "$table" priority "$table"
-	sleep 0.3
-	ip rule del priority "$table"
+	by="10.8.0.2 dev $virtio"
+	if [ $((table % 2)) = 1 ]; then by="10.8.9.2 dev other9"; fi
+	# shellcheck disable=SC2086 # words
+	ip route add 10.9.0.0/24 via $by table "$table" mtu $((1200 + table))
 done
+# leaves_by DEVICE [TABLE]: so does what the connection sends, says the kernel.
+leaves_by() { [[ "$(ip route get 10.9.0.2 from 10.8.0.1) " == *" dev $1 ${2:+table $2 }"* ]]; }
+# segments_are BYTES: of the connection, for the MTU of its route: it less 20 bytes of IP, 20 of TCP and 12 of timestamps.
+segments_are() { ss -tinH state established "( sport = :80 )" | grep -q " mss:$1 "; }
+sent_by_other() { cat /sys/class/net/other9/statistics/tx_bytes; }
+under routes longer
+for table in 100 101 102 103; do
+	device=$virtio
+	if [ $((table % 2)) = 1 ]; then device=other9; fi
+	sent=$(sent_by_other)
+	check "routes: a rule for table $table comes" ip rule add from 10.8.0.1 lookup "$table" priority "$table"
+	check "routes: it leaves by $device then" leaves_by "$device" "$table"
+	check "routes: segments are made for its MTU" until_true 20 segments_are $((1200 + table - 52))
+	sleep 0.3
+	sent=$(($(sent_by_other) - sent))
+	if [ "$device" = other9 ]; then
+		check "routes: $sent bytes of it did" test "$sent" -gt 10000
+	else
+		check "routes: $sent bytes of it left by the other device" test "$sent" -lt 10000
+	fi
+	check "routes: its connection is accelerated, table $table" all_are zeta 0
+	check "routes: the rule for table $table goes" ip rule del priority "$table"
+	check "routes: it leaves by $virtio again" leaves_by "$virtio"
+done
+check "routes: all that was during the download" test ! -e "$STATE/routes"
 whole routes
+
+# By a device that is not attached.
+engine_write wanIf -other9
+ip rule add from 10.8.0.1 lookup 101 priority 101
+adopted=$(counter SocketsAdopted)
+check "detour: a download by a device that is not attached arrives whole" http_get 0 4 long
+same "detour: it is not accelerated" "$adopted" "$(counter SocketsAdopted)"
+ip rule del priority 101
+ip link del other9
 
 # ESP between server and client, switched on and off under a download.
 esp() { # add|delete
