@@ -4,20 +4,13 @@
 #
 # Each allocation of each operation fails once, one after the other: what was asked for is refused as a whole or
 # done, connections stay as they were or are taken over, and everything works afterwards. Needs a kernel with
-# CONFIG_FAULT_INJECTION (lockdep's).
+# CONFIG_FAULT_INJECTION (both debug kernels).
 # shellcheck source=tests/functional/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 BYTES=200000
 topology
-mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null
-for kind in failslab fail_page_alloc; do
-	# Without a report for each: the lab takes those for complaints.
-	echo 0 >"/sys/kernel/debug/$kind/verbose"
-	echo N >"/sys/kernel/debug/$kind/ignore-gfp-wait"
-done
-echo N >/sys/kernel/debug/fail_page_alloc/ignore-gfp-highmem
-echo 0 >/sys/kernel/debug/fail_page_alloc/min-order
+quiet_faults
 
 # faulty NAME LEAST OPERATION...: at least LEAST allocations have to be met, or nothing was tested.
 faulty() {

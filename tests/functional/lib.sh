@@ -162,13 +162,6 @@ until_true() {
 		sleep 0.1
 	done
 }
-# What the kernel has allocated for itself and cannot give away, kB.
-kernel_kb() {
-	sync
-	echo 3 >/proc/sys/vm/drop_caches
-	sleep 1
-	awk '/^(SUnreclaim|Percpu|VmallocUsed):/ { n += $2 } END { print n }' /proc/meminfo
-}
 # A transfer that begins after hold does not end before released PID (see traffic.py).
 hold() { : >/tmp/hold; }
 released() {
@@ -179,6 +172,27 @@ released() {
 serving() {
 	traffic serve "$1" "$2" >/dev/null &
 	until_true 30 sh -c "ss -tlnH | grep -q :$1"
+}
+
+# What the kernel has allocated for itself and cannot give away, kB.
+kernel_kb() {
+	sync
+	echo 3 >/proc/sys/vm/drop_caches
+	sleep 1
+	awk '/^(SUnreclaim|Percpu|VmallocUsed):/ { n += $2 } END { print n }' /proc/meminfo
+}
+
+# Allocations that are to fail do so whoever they are for and whatever they may wait for.
+quiet_faults() {
+	local kind
+	mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null
+	for kind in failslab fail_page_alloc; do
+		# Without a report for each: the lab takes those for complaints.
+		echo 0 >"/sys/kernel/debug/$kind/verbose"
+		echo N >"/sys/kernel/debug/$kind/ignore-gfp-wait"
+	done
+	echo N >/sys/kernel/debug/fail_page_alloc/ignore-gfp-highmem
+	echo 0 >/sys/kernel/debug/fail_page_alloc/min-order
 }
 
 # Congestion control of the server's connections on a port, one per line.

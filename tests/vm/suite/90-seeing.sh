@@ -14,6 +14,7 @@ product_set engineNum 1
 product_set pcapEnable 1
 path_up 0 20 20 0 || exit 1
 http_file long 8000000
+http_file longer 24000000
 
 # Two more web servers, in control groups whose names begin alike.
 mount -t cgroup2 none /sys/fs/cgroup 2>/dev/null
@@ -144,8 +145,11 @@ product_set pcapEnable 0
 check "reload succeeds" lotserver reload
 
 # 4. What programs read, of the real engine.
-background seen http_get 0 4 long
+background seen http_get 0 4 longer
 until_true 60 all_are zeta 0
+# All that anybody is shown while a connection is accelerated; for "addresses" below.
+{ tail -n +1 "$ENGINE"/* && ss -tinm && "$LOTSERVER" flows && "$LOTSERVER" metrics; } >/run/shown
+check "a connection is among what is shown" grep -q ' zeta ' /run/shown
 check "flows --json shows the connection" sh -c "$LOTSERVER flows --json | python3 -c '
 import json, sys
 flows = json.load(sys.stdin)[\"flows\"]
@@ -156,9 +160,6 @@ d = json.load(sys.stdin)
 sys.exit(not (d[\"running\"] and d[\"tcp_connections_accelerated\"] >= 1 and {f[\"code\"] for f in d[\"findings\"]} <= {\"rule\"}))'"
 check "metrics are well-formed" sh -c "$LOTSERVER metrics >/run/appex.prom && tests/script/metrics.py /run/appex.prom"
 check "and count" sh -c "grep -q 'appex_flows_by_reason{reason=\"accelerated\"} [1-9]' /run/appex.prom"
-# All that anybody is shown while a connection is accelerated; for "addresses" below.
-{ tail -n +1 "$ENGINE"/* && ss -tinm && "$LOTSERVER" flows && "$LOTSERVER" metrics; } >/run/shown
-check "a connection is among what is shown" grep -q ' zeta ' /run/shown
 check "the download ends" awaited seen
 
 # 5. The tracepoint.
