@@ -16,10 +16,14 @@ simulated() { [ -n "${SIMULATED-}" ]; }
 # In real time each packet costs a processor's, of which debug kernels take ten times as much.
 if simulated; then PERIOD=5 FAST=300000 QUEUES_FAST=200000; else PERIOD=1 FAST=30000 QUEUES_FAST=25000; fi
 
-# What tc tells of the shaper on a device: sent BYTES, backlog in PACKETS, ...
-tc_of() { # FIELD [DEV]
-	tc -s -j qdisc show dev "${2:-wan0}" | python3 -c 'import json, sys
-print(sum(q[sys.argv[1]] for q in json.load(sys.stdin) if q["kind"] == "appex"))' "$1"
+# What tc tells of the shapers on a device: bytes and packets sent, drops, or packets that wait (qlen). Not by Python, which
+# takes a debug kernel a second to start.
+tc_of() { # FIELD [DEV [HANDLE]]
+	tc -s qdisc show dev "${2:-wan0}" | awk -v field="$1" -v handle="${3-}" '
+		$1 == "qdisc" { mine = $2 == "appex" && (handle == "" || $3 == handle) }
+		mine && $1 == "Sent" { n["bytes"] += $2; n["packets"] += $4; n["drops"] += $7 }
+		mine && $1 == "backlog" { n["qlen"] += $3 }
+		END { printf "%.0f\n", n[field] }'
 }
 flood() { # as shape.py; until calm
 	python3 "$HERE/shape.py" flood "$@" &
@@ -254,20 +258,16 @@ client ip link set mq1 up
 tc qdisc add dev mq0 root handle 1: mq
 for queue in 1 2 3 4; do tc qdisc replace dev mq0 parent "1:$queue" handle "1$queue:" appex; done
 same "four queues have one each" 4 "$(tc qdisc show dev mq0 | grep -c '^qdisc appex')"
-of_queue() { # HANDLE: bytes sent
-	tc -s -j qdisc show dev mq0 | python3 -c 'import json, sys
-print(next(q["bytes"] for q in json.load(sys.stdin) if q["handle"] == sys.argv[1]))' "$1"
-}
 flood 10.7.0.2 32 1400
 for rate in 20000 "$QUEUES_FAST"; do
 	put wanKbps "$rate"
 	sleep 1
 	holds "four queues share one rate" "$rate" "$(kbps "$PERIOD" mq0)"
-	for queue in 1 2 3 4; do before[queue]=$(of_queue "1$queue:"); done
+	for queue in 1 2 3 4; do before[queue]=$(tc_of bytes mq0 "1$queue:"); done
 	sleep "$PERIOD"
 	least=100
 	for queue in 1 2 3 4; do
-		share=$((($(of_queue "1$queue:") - before[queue]) * 100 / (125 * PERIOD * rate)))
+		share=$((($(tc_of bytes mq0 "1$queue:") - before[queue]) * 100 / (125 * PERIOD * rate)))
 		[ "$share" -ge "$least" ] || least=$share
 	done
 	between "and none is left out, in percent" 20 25 "$least"
