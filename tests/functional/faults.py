@@ -105,13 +105,14 @@ def serve(faults: Faults, port: int, size: int) -> bool:
     listener.bind(("::", port))
     listener.listen(16)
     print("ready", flush=True)
-    block = bytes((i * 7 + (i >> 8) * 13) & 0xFF for i in range(65536))
+    period = 65521  # traffic.py's
+    block = bytes((i * (i ^ 0x5BD1) * 2654435761 >> 17) & 0xFF for i in range(period))
 
     def one(connection: socket.socket) -> None:
         sent = 0
         while sent < size:
             try:
-                sent += connection.send(block[sent % 65536:][:size - sent])
+                sent += connection.send(block[sent % period:][:size - sent])
             except OSError as error:
                 # What the kernel itself could not allocate; a connection that is gone is another matter.
                 if error.errno not in (errno.ENOMEM, errno.ENOBUFS):

@@ -24,7 +24,9 @@ sources=(/lab/src/linux-source-*/tools/testing/selftests/net/packetdrill)
 }
 cp -r "$(printf '%s\n' "${sources[@]}" | sort -V | tail -n 1)" "$SCRIPTS"
 chmod +x "$SCRIPTS"/*.sh "$SCRIPTS"/*.py
-insmod "/lab/build/uml/drivers/net/tun.ko"
+# shellcheck disable=SC2154 # the runner's
+case $LAB_KERNEL in plain) build=uml ;; *) build=uml-$LAB_KERNEL ;; esac
+insmod "/lab/build/$build/drivers/net/tun.ko"
 mkdir -p /dev/net "$RESULTS"
 [ -e /dev/net/tun ] || mknod /dev/net/tun c 10 200
 ip link set lo up

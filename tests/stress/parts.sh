@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# The parts of `make stress`: what takes a number of times or hostility. Sourced by tests/run, which has `run` and `functional`.
+#
+# Two lanes at once, on two processors. What has not begun after STRESS_MINUTES (30) counts as failed, and what is at work
+# then is ended. With LONG=1 all numbers are those of reliability.md's long runs: hours, and no limit but each part's own. Each
+# number can be set by its own name, too.
+
+STRESS_NUMBERS="HOSTILE_COUNT=100000:250000 PROCFUZZ_COUNT=200000:2000000 FLOOD_COUNT=1000000:1000000 BYTES_EACH=60000000:1000000000 FUZZ_SECONDS=30:600
+ ROUNDS=80:1000 RACE_SECONDS=60:600 RECONNECTS=4000:100000 FLOWS=2000:10000 SCARCE=16:300"
+# The last minute is for what has to end.
+STRESS_END=$((${STRESS_MINUTES:-30} * 60 - 60))
+STRESS_PART=10000
+
+group_stress() {
+	local number name
+	for number in $STRESS_NUMBERS; do
+		name=${number%%=*} number=${number#*=}
+		if [ -n "${LONG-}" ]; then number=${number#*:}; else number=${number%:*}; fi
+		declare -gx "$name=${!name:-$number}"
+	done
+	run stress-build tests/lab/enter tests/build.sh
+	stress_virtual &
+	stress_user_mode
+	wait
+}
+
+# part NAME COMMAND...: as run, within what is left of the time.
+part() {
+	local name=$1 limit=$STRESS_PART
+	shift
+	if [ -z "${LONG-}" ]; then limit=$((STRESS_END - SECONDS)); fi
+	if [ "$limit" -lt 30 ]; then
+		run "stress-$name" echo "not ok - it begins within $STRESS_END seconds (STRESS_MINUTES= gives more)"
+	else
+		run "stress-$name" env TIME_LIMIT="$limit" "$@"
+	fi
+}
+
+# A functional test on one of the kernels for user mode.
+user_mode() { # KERNEL NAME [VARIABLE=VALUE]...
+	local kernel=$1 name=$2
+	shift 2
+	part "$name-$kernel" env "$@" tests/functional/start "$kernel" "tests/functional/$name.sh"
+}
+
+# In QEMU, on the stock kernel; and what `make test` leaves out of the functional tests under KASAN.
+stress_virtual() {
+	local groups="sockets zerocopy" name
+	if [ -n "${LONG-}" ]; then groups+=" ao tls fastopen mptcp"; fi
+	part races tests/stress/smp races "RACE_SECONDS=$RACE_SECONDS"
+	part crowd tests/stress/smp crowd "RECONNECTS=$RECONNECTS" "FLOWS=$FLOWS"
+	part rounds tests/stress/smp rounds "ROUNDS=$ROUNDS"
+	part devices tests/vm/suite/run 55-devices
+	part kinds tests/stress/kinds
+	part sockops tests/stress/kinds sockops
+	# shellcheck disable=SC2086 # words
+	part selftests tests/stress/selftests $groups
+	for name in $KASAN_REST; do user_mode kasan "$name"; done
+}
+
+# In user-mode Linux and on the host.
+stress_user_mode() {
+	local kernel
+	user_mode kasan hostile
+	user_mode lockdep hostile HOSTILE_COUNT=4000
+	user_mode kasan procfuzz
+	part peers tests/stress/peers
+	part packetdrill tests/stress/packetdrill
+	user_mode plain flood FLOOD_LIMIT=100000
+	user_mode kasan flood FLOOD_COUNT=100000
+	user_mode lockdep flood FLOOD_COUNT=20000
+	user_mode plain bytes
+	part bytes-jumbo env BYTES_EACH=$((BYTES_EACH * 4)) FRAME_BYTES=9000 tests/functional/start plain tests/functional/bytes.sh
+	for kernel in kasan lockdep; do
+		user_mode "$kernel" bytes BYTES_EACH=100000
+		user_mode "$kernel" rounds
+		user_mode "$kernel" scarce
+	done
+	user_mode lockdep events
+	part fuzz env SECONDS_EACH="$FUZZ_SECONDS" tests/fuzz/run
+}
