@@ -15,7 +15,7 @@
 
 SECONDS_EACH=${SECONDS_EACH:-2}
 RECEIVERS=${RECEIVERS:-divided renege mss1 storm clocks}
-LIARS=${LIARS:-early ladder}
+LIARS=${LIARS:-early}
 LIE_SECONDS=${LIE_SECONDS:-100}
 AGAINST=${AGAINST:-}
 RATE=10mbit QUEUE=125000

@@ -8,10 +8,10 @@ check_kill_9_at_any_moment() {
 	local before i pid
 	before=$(features "$if0" && features "$if1")
 	config "accif=\"$if0 $if1\"" gso=0 rsc=0
-	for ((i = 1; i <= 20; i++)); do
+	for ((i = 1; i <= 10; i++)); do
 		"$lot" start >/dev/null 2>&1 &
 		pid=$!
-		sleep "$(awk "BEGIN { print $i * $i * 0.006 }")"
+		sleep "$(awk "BEGIN { print $i * $i * 0.024 }")"
 		kill -9 "$pid" 2>/dev/null || :
 		wait "$pid" 2>/dev/null || :
 		# A program it had started may still be at work, and has the lock then.
