@@ -15,7 +15,8 @@ WINDOW = 1 << 20
 WINDOW_SHIFT = 7
 SERVER, HERE = socket.inet_aton("10.7.0.1"), socket.inet_aton("10.7.1.2")
 FIN, SYN, RST, PSH, ACK, ECE, CWR = 1, 2, 4, 8, 16, 64, 128
-BLOCK = bytes((i * 7 + (i >> 8) * 13) & 0xFF for i in range(65536)) * 2
+PERIOD = 65521  # traffic.py's
+BLOCK = bytes((i * (i ^ 0x5BD1) * 2654435761 >> 17) & 0xFF for i in range(PERIOD)) * 2
 
 
 def ones_sum(data: bytes) -> int:
@@ -135,7 +136,7 @@ class Peer:
         begin, end = max(s.begin, self.next), s.end
         if begin >= end:
             return
-        if BLOCK[s.begin % 65536:][:s.length] != s.data:
+        if BLOCK[s.begin % PERIOD:][:s.length] != s.data:
             sys.exit(f"content differs in the {s.length} bytes from {s.begin}")
         merged = []
         for a, b in self.beyond:

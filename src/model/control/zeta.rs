@@ -170,7 +170,7 @@ impl Zeta {
     /// The kernel found that a reduction was unnecessary and takes its marks back.
     pub fn on_undo(&mut self) -> u32 {
         self.restraint.lift();
-        self.cwnd
+        self.cwnd.max(MIN_CWND)
     }
 
     /// Threshold to show on entering recovery, packets. The model does not use it.

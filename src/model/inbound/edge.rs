@@ -8,6 +8,15 @@ pub const fn is_after(a: u32, b: u32) -> bool {
     distance != 0 && distance >> 31 == 0
 }
 
+/// How far sequence number `a` lies after `b`; 0 if it does not.
+pub const fn ahead(a: u32, b: u32) -> u32 {
+    if is_after(a, b) {
+        a.wrapping_sub(b)
+    } else {
+        0
+    }
+}
+
 /// The later of two sequence numbers.
 pub const fn later(a: u32, b: u32) -> u32 {
     if is_after(a, b) {
@@ -33,14 +42,11 @@ impl Edge {
     pub fn offer(&mut self, ack: u32, field: u16, shift: u8, wanted: u32) -> u16 {
         let shift = u32::from(shift.min(14));
         let room = u32::from(field) << shift;
-        let own = match self.offered {
-            Some(edge) => later(edge, wanted),
+        // Both from here: two numbers far apart do not tell which is the later one.
+        let window = match self.offered {
+            Some(edge) => ahead(edge, ack).max(ahead(wanted, ack)),
             // What was offered before is not known, but it was no more than this.
-            None => ack.wrapping_add(room),
-        };
-        let window = match is_after(own, ack) {
-            true => own.wrapping_sub(ack),
-            false => 0,
+            None => room,
         };
         let unit = 1u32 << shift;
         let rounded = window.saturating_add(unit.saturating_sub(1)) >> shift;

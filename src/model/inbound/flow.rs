@@ -2,7 +2,7 @@
 
 //! Inbound control of one flow.
 
-use super::edge::{is_after, later, Edge};
+use super::edge::{ahead, is_after, later, Edge};
 use super::opening::{Opening, Stage};
 use super::round_trip::Probes;
 use super::route::{Known, Report};
@@ -17,6 +17,9 @@ const UNKNOWN_RTT_US: u32 = 16_000;
 /// Probes a round trip: as many as can be watched for, and not more than one in a millisecond, the usual resolution of stamps.
 const PROBES_A_TRIP: u32 = 8;
 const LEAST_GAP_US: u32 = 500;
+
+/// Longest window that TCP can offer, bytes (RFC 7323, 2.3).
+const WINDOW_MAX: u32 = 1 << 30;
 
 /// Data came.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -141,8 +144,9 @@ impl Inbound {
         let now = arrival.now_us as u32;
         self.opening
             .arrived(now, arrival.payload, self.steer.base_us());
-        // Before an offer was seen, it may be of any.
-        if edge.is_some() {
+        // Before an offer was seen, it may be of any. What lies so far before the edge has been acknowledged long since, or
+        // is of none: as the highest it would stand for ever.
+        if edge.is_some_and(|edge| ahead(edge, arrival.end) <= WINDOW_MAX) {
             self.highest = Some(match self.highest {
                 Some(before) => later(arrival.end, before),
                 None => arrival.end,
@@ -230,7 +234,12 @@ impl Inbound {
         let written = match (window, self.highest) {
             (Some(window), Some(highest)) => {
                 // Bytes behind a gap are not in flight any more.
-                let wanted = later(highest, offer.ack).wrapping_add(window.min(u32::MAX >> 2));
+                let held = match highest.wrapping_sub(offer.ack) {
+                    bytes if bytes <= WINDOW_MAX => bytes,
+                    _ => 0,
+                };
+                let window = held.saturating_add(window).min(WINDOW_MAX);
+                let wanted = offer.ack.wrapping_add(window);
                 self.edge.offer(offer.ack, offer.field, offer.shift, wanted)
             }
             _ => {

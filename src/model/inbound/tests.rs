@@ -132,6 +132,17 @@ fn an_edge_is_never_pulled_back_nor_beyond_what_there_is_room_for() {
     }
 }
 
+/// Found by the fuzzer.
+#[test]
+fn an_edge_is_not_pulled_back_for_one_that_is_half_way_round() {
+    for far in [0x7fff_ffff_u32, 0x8000_0000, 0x9000_0000, 0xffff_0000] {
+        let mut edge = Edge::default();
+        edge.pass(1_000, 60_000, 7);
+        let wanted = edge.offered().unwrap().wrapping_add(far);
+        assert_eq!(edge.offer(2_000, 60_000, 7, wanted), 59_993, "{far:#x}");
+    }
+}
+
 #[test]
 fn a_first_offer_is_not_made_smaller() {
     let mut edge = Edge::default();
