@@ -64,8 +64,7 @@ while IFS=';' read -r name there back; do
 done < <(paths)
 echo "# $total bytes"
 # A server that sends something else.
-sed 's/0x5BD1/0x5BD7/' "$HERE/traffic.py" >/tmp/other.py
-python3 /tmp/other.py serve 5002 "$BYTES_EACH" >/dev/null &
+KEY=0x5BD7 python3 "$HERE/traffic.py" serve 5002 "$BYTES_EACH" >/dev/null &
 until_true 10 sh -c 'ss -tlnH | grep -q :5002'
 refuse "other bytes than were sent are noticed" client python3 "$HERE/traffic.py" fetch 10.9.0.1 5002 "$BYTES_EACH"
 errors=$({ nstat -asz TcpInCsumErrors; client nstat -asz TcpInCsumErrors; } | awk '/InCsumErrors/ { n += $2 } END { print n }')

@@ -23,8 +23,10 @@ PIECE, EVERY_S, LONGEST_S = 1000, 0.05, 120
 
 # A prime, and no eight bytes within it are found there twice: pieces that change places are seen, by how many bytes ever.
 PERIOD = 65521
+# Another KEY: a server that sends something else, for the tests' own check that it is noticed.
+KEY = int(os.environ.get("KEY", "0x5BD1"), 0)
 # In pieces of a megabyte, without copies: system calls and page faults are what user-mode Linux is slow at.
-PATTERN = memoryview(bytes((i * (i ^ 0x5BD1) * 2654435761 >> 17) & 0xFF for i in range(PERIOD)) * 32)
+PATTERN = memoryview(bytes((i * (i ^ KEY) * 2654435761 >> 17) & 0xFF for i in range(PERIOD)) * 32)
 READ = 16 * PERIOD
 
 
