@@ -18,7 +18,7 @@
 //! The first rule that matches decides.
 
 use super::settings::{parse_net, Net};
-use super::text::{decimal, words, TextBuf};
+use super::text::{decimal, one_line, words};
 use super::units::Addr;
 use core::num::NonZeroU32;
 
@@ -253,11 +253,7 @@ pub fn edits(text: &[u8]) -> impl Iterator<Item = Edit<'_>> {
 /// The text of a rule as it is kept: its words with one blank between them. `None` if `text` is no rule.
 pub fn canonical<'a>(text: &[u8], out: &'a mut [u8]) -> Option<(&'a [u8], Rule)> {
     let rule = Rule::parse(text)?;
-    let mut kept = TextBuf::new(out);
-    for word in words(text) {
-        kept.push_word(word).ok()?;
-    }
-    Some((kept.finish(), rule))
+    Some((one_line(text, out).ok()?, rule))
 }
 
 #[cfg(test)]

@@ -147,6 +147,15 @@ impl<'a> TextBuf<'a> {
     }
 }
 
+/// Writes the words of `text` to `buf`, one blank between two, so that no tab is shown.
+pub fn one_line<'a>(text: &[u8], buf: &'a mut [u8]) -> Result<&'a [u8], Full> {
+    let mut line = TextBuf::new(buf);
+    for word in words(text) {
+        line.push_word(word)?;
+    }
+    Ok(line.finish())
+}
+
 impl fmt::Write for TextBuf<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.push(text.as_bytes()).map_err(|Full| fmt::Error)

@@ -9,7 +9,7 @@ use crate::flows::Flow;
 use crate::model::flow_line::{Filter, FILTER_MAX};
 use crate::model::settings::{Key, LogLine, Reject, Spec, Why};
 use crate::model::stats::{Counter, Event};
-use crate::model::text::Escaped;
+use crate::model::text::{one_line, Escaped};
 use crate::rules::Refused;
 use crate::state::{Engine, State};
 use crate::sys::flow_table::Table;
@@ -52,13 +52,14 @@ pub(super) struct Shown {
 impl Shown {
     /// `None` if the text is no filter.
     pub(super) fn parse(text: &[u8]) -> Option<Self> {
-        let mut shown = Shown {
-            filter: Filter::parse(text)?,
-            text: [0; FILTER_MAX],
-            len: text.len(),
-        };
-        shown.text.get_mut(..text.len())?.copy_from_slice(text);
-        Some(shown)
+        let filter = Filter::parse(text)?;
+        let mut shown = [0; FILTER_MAX];
+        let len = one_line(text, &mut shown).ok()?.len();
+        Some(Shown {
+            filter,
+            text: shown,
+            len,
+        })
     }
 
     /// The text, printable: it was parsed.

@@ -116,7 +116,8 @@ check "a filter by port" shown "port=5001" ':5001 '
 check "a filter by network" shown "10.9.0.0/24" '10\.9\.0\.'
 check "the filter is named in the first line" grep -qx '# filter: 10.9.0.0/24' "$PROC/flows"
 check "a filter by acc" shown "acc" ' accelerated '
-put flows "noacc port=5001"
+put flows "$(printf '\tnoacc \t port=5001\t')"
+same "and shown on one line without tabs" "# filter: noacc port=5001" "$(head -n 1 "$PROC/flows")"
 refuse "a filter by noacc hides what is accelerated" sh -c "grep -q ' accelerated ' $PROC/flows"
 put flows "port=1"
 same "a filter that nothing passes" "# filter: port=1" "$(get flows)"

@@ -73,3 +73,12 @@ fn a_buffer_takes_a_piece_whole_or_not_at_all() {
     assert_eq!(buf.push_word(b"cd"), Ok(()));
     assert_eq!(String::from_utf8_lossy(buf.finish()), "ab cd");
 }
+
+#[test]
+fn a_line_shows_no_tab() {
+    let mut room = [0; 8];
+    assert_eq!(one_line(b"\tacc \t b\t", &mut room), Ok(&b"acc b"[..]));
+    assert_eq!(one_line(b"\t", &mut room), Ok(&b""[..]));
+    assert_eq!(one_line(b"acc port", &mut room), Ok(&b"acc port"[..]));
+    assert_eq!(one_line(b"acc port=", &mut room), Err(Full));
+}
