@@ -47,7 +47,7 @@ endif
 kbuild-args += $(if $(RUSTC),RUSTC=$(RUSTC)) $(if $(CLIPPY),CLIPPY=1) $(if $(APPEX_WERROR),APPEX_WERROR=1) \
 	$(if $(APPEX_SELFTEST),APPEX_SELFTEST=y)
 
-.PHONY: all modules clean help available install uninstall check lab test test-unit demo bench bench-quick bench-inbound bench-cost deb test-install test-kernels fuzz stress miri
+.PHONY: all modules clean help available install uninstall check lab test test-unit demo bench bench-quick bench-inbound bench-cost deb test-install test-kernels fuzz stress stress-debug miri
 
 all: modules
 
@@ -98,6 +98,9 @@ fuzz:
 stress:
 	tests/run stress
 
+stress-debug:
+	tests/run debug
+
 # Needs rustup's nightly toolchain with Miri.
 miri:
 	cd tests/host && MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test --lib
@@ -131,6 +134,8 @@ help:
 	@echo '  make miri                the unit tests under Miri; needs a nightly toolchain that has it'
 	@echo '  make stress              hostile packets and peers, races and unloads on four processors, fuzzing;'
 	@echo '                           half an hour, with LONG=1 hours'
+	@echo '  make stress-debug        races, unloads and crowds on kernels for data races and locks, which it'
+	@echo '                           builds; hours'
 	@echo '  make test-kernels        builds and boots every kernel with Rust in Debian'\''s archive;'
 	@echo '                           KERNELS= chooses, ALL=1 adds older ones; hours'
 	@echo '  make demo                before/after in a virtual machine'

@@ -48,6 +48,17 @@ kinds without
 check "start succeeds" lotserver start
 kinds with
 
+# Connections that the listener keeps nothing of until they are there, as under a flood of SYNs.
+sysctl -qw net.ipv4.tcp_syncookies=2
+cookies() { nstat -asz TcpExtSyncookiesRecv | awk '/^TcpExt/ { print $2 }'; }
+for family in 4 6; do
+	adopted=$(counter SocketsAdopted) cookies=$(cookies)
+	check "cookies: a download by IPv$family arrives whole" http_get 0 "$family" long
+	check "cookies: its connection was begun with one" test "$(cookies)" -gt "$cookies"
+	check "cookies: it was taken over" test "$(counter SocketsAdopted)" -gt "$adopted"
+done
+sysctl -qw net.ipv4.tcp_syncookies=1
+
 # Under a download: a filter that refuses, one that asks a program nobody runs, and other routes.
 rules() { nft -f - <<<"$1"; }
 under() { # NAME [FILE]: begins a download over the path

@@ -80,3 +80,27 @@ stress_user_mode() {
 	user_mode lockdep events
 	part fuzz env SECONDS_EACH="$FUZZ_SECONDS" tests/fuzz/run
 }
+
+# Not part of `make stress`: the virtual machines' parts on kernels that look for data races (kcsan) and for locks, RCU, sleeping
+# and leaks (locks), on four processors, and that a planted race is seen. Two hours with the kernels, which are built first.
+group_debug() {
+	local kernel
+	for kernel in locks kcsan; do run "debug-kernel-$kernel" tests/vm/debug/kernel "$kernel"; done
+	run races-self-check tests/vm/debug/selfcheck
+	for kernel in locks kcsan; do debug_kernel "$kernel"; done
+}
+
+# Of the suite of the virtual machine. 25-sleep needs what wakes a machine, 90-seeing the kernel's tracing, 70-script a distribution's modules.
+DEBUG_SUITE="10-start 20-live 40-offload 50-interfaces 55-devices 60-proc 65-users 80-shaper"
+
+# shellcheck disable=SC2086 # words
+debug_kernel() { # KERNEL
+	export TIME_LIMIT=${TIME_LIMIT:-3600}
+	run "debug-vm-$1" tests/vm/suite/run -k "$1" $DEBUG_SUITE
+	run "debug-races-$1" tests/stress/smp -k "$1" races "RACE_SECONDS=${RACE_SECONDS:-300}"
+	run "debug-rounds-$1" tests/stress/smp -k "$1" rounds "ROUNDS=${ROUNDS:-200}"
+	run "debug-crowd-$1" tests/stress/smp -k "$1" crowd "RECONNECTS=${RECONNECTS:-2000}" "FLOWS=${FLOWS:-1000}"
+	run "debug-kinds-$1" tests/stress/kinds -k "$1"
+	run "debug-sockops-$1" tests/stress/kinds -k "$1" sockops
+	run "debug-selftests-$1" tests/stress/selftests -k "$1" sockets zerocopy
+}
