@@ -171,10 +171,15 @@ bool appex_skb_from_transport(const struct sk_buff *skb)
  * lends the packet its route for as long as that takes. Whoever keeps a packet for
  * later (nf_queue, and with it user space, which may be anybody with a user
  * namespace) or sends it from elsewhere (ipvlan) has to take a reference first. Some
- * then lend it a route of their own (IPVS), which is not the one its socket keeps.
+ * then lend it a route of their own, as IPVS does, which marks it: that route may be
+ * the one that its socket keeps, as a next hop has one for each CPU.
  */
 static bool appex_skb_is_being_sent(const struct sk_buff *skb)
 {
+#if IS_ENABLED(CONFIG_IP_VS)
+	if (skb->ipvs_property)
+		return false;
+#endif
 	return appex_skb_from_transport(skb) && skb_dst_is_noref(skb) &&
 	       (!skb->sk || !sk_fullsock(skb->sk) ||
 		skb_dst(skb) == rcu_access_pointer(skb->sk->sk_dst_cache));

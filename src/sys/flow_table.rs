@@ -161,9 +161,13 @@ impl<T: Send + Sync + 'static> Cursor<T> {
         }
     }
 
-    /// Ends the walk. Not between start and stop.
-    pub(in crate::sys) fn close(&self) {
-        // SAFETY: Open by the type invariant.
+    /// Ends the walk.
+    ///
+    /// # Safety
+    ///
+    /// Not between start and stop; nothing is asked of the cursor afterwards.
+    pub(in crate::sys) unsafe fn close(&self) {
+        // SAFETY: Open by the type invariant; the caller promises the rest.
         unsafe { c::appex_flows_cursor_close(self.raw.get()) }
     }
 
@@ -174,24 +178,35 @@ impl<T: Send + Sync + 'static> Cursor<T> {
     }
 
     /// Goes on where it stopped, or from the start of the table. Holds the RCU read lock until the stop.
-    pub(in crate::sys) fn start(&self, anew: bool) {
-        // SAFETY: Open by the type invariant.
+    ///
+    /// # Safety
+    ///
+    /// Not between start and stop.
+    pub(in crate::sys) unsafe fn start(&self, anew: bool) {
+        // SAFETY: Open by the type invariant; the caller promises the rest.
         unsafe { c::appex_flows_cursor_start(self.raw.get(), anew) }
     }
 
-    /// Interrupts the walk, after a start.
-    pub(in crate::sys) fn stop(&self) {
-        // SAFETY: Open by the type invariant, and started.
+    /// Interrupts the walk.
+    ///
+    /// # Safety
+    ///
+    /// After a start, once.
+    pub(in crate::sys) unsafe fn stop(&self) {
+        // SAFETY: Open by the type invariant, and started, as the caller promises.
         unsafe { c::appex_flows_cursor_stop(self.raw.get()) }
     }
 
     /// The entry for which `wanted` says yes: the present one or, if `advance`, one after it. Gives
-    /// others the CPU now and then; null at the end, and if the reader is to be killed. To be called
-    /// between start and stop.
+    /// others the CPU now and then; null at the end, and if the reader is to be killed.
     ///
     /// What it gave before is gone when `advance` is said: there may be a pause. Each entry counts
     /// towards the next, whether it is wanted or not: it may have been printed, or skipped over.
-    pub(in crate::sys) fn find(
+    ///
+    /// # Safety
+    ///
+    /// Between start and stop, and not from `wanted`.
+    pub(in crate::sys) unsafe fn find(
         &self,
         advance: bool,
         wanted: impl Fn(&Key, &T) -> bool,
@@ -199,7 +214,7 @@ impl<T: Send + Sync + 'static> Cursor<T> {
         if advance && !self.take_turn() {
             return ptr::null_mut();
         }
-        // SAFETY: Open by the type invariant, and started.
+        // SAFETY: Open by the type invariant, and started, as the caller promises.
         let mut node = unsafe {
             match advance {
                 true => c::appex_flows_cursor_next(self.raw.get()),

@@ -63,7 +63,7 @@ impl<F: File> Operations<F> {
         inode: *mut c::inode,
         file: *mut c::file,
     ) -> ffi::c_int {
-        // SAFETY: Promised by the caller.
+        // SAFETY: Promised by the caller. seq_file has stopped what it started, and the file is gone afterwards.
         unsafe {
             let seq = c::appex_file_seq(file);
             (*Self::cursor(seq)).close();
@@ -86,15 +86,20 @@ impl<F: File> Operations<F> {
         seq: *mut c::seq_file,
         position: *mut c::loff_t,
     ) -> *mut ffi::c_void {
-        // SAFETY: `seq` and `position` are valid; the mutex keeps others from this file's cursor.
-        let (cursor, first) = unsafe { (&*Self::cursor(seq), *position == 0) };
-        cursor.start(first);
+        // SAFETY: `seq` and `position` are valid; the mutex keeps others from this file's cursor. seq_file stops before
+        // it starts again.
+        let (cursor, first) = unsafe {
+            let (cursor, first) = (&*Self::cursor(seq), *position == 0);
+            cursor.start(first);
+            (cursor, first)
+        };
         if first {
             return HEADER;
         }
         // SAFETY: What `open` kept.
         let file = unsafe { &*cursor.file().cast::<F>() };
-        cursor.find(false, |key, item| file.wants(key, item)).cast()
+        // SAFETY: Started above; `wants` has no cursor.
+        unsafe { cursor.find(false, |key, item| file.wants(key, item)) }.cast()
     }
 
     /// # Safety
@@ -112,14 +117,15 @@ impl<F: File> Operations<F> {
         };
         // SAFETY: What `open` kept.
         let file = unsafe { &*cursor.file().cast::<F>() };
-        cursor.find(true, |key, item| file.wants(key, item)).cast()
+        // SAFETY: seq_file has started; `wants` has no cursor.
+        unsafe { cursor.find(true, |key, item| file.wants(key, item)) }.cast()
     }
 
     /// # Safety
     ///
     /// Called by seq_file after a start.
     unsafe extern "C" fn stop(seq: *mut c::seq_file, _entry: *mut ffi::c_void) {
-        // SAFETY: As in `start`.
+        // SAFETY: As in `start`, which came before, once.
         unsafe { (*Self::cursor(seq)).stop() }
     }
 

@@ -10,6 +10,7 @@
 # RECEIVERS names the behaviours (make stress: all), and with AGAINST the kernel's own congestion controls meet them first.
 # LIARS acknowledge what never came. They are found out when a segment is withheld from them, and are bounded then: over
 # LIE_SECONDS, as the first segment is withheld after six to twelve megabytes only, they get no more than twice what arrives, either.
+# HONEST_BYTES is what an honest peer has to get in 25 seconds.
 # shellcheck source=tests/functional/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -112,7 +113,7 @@ gives_up zeta
 before=$(stat_of WithheldPackets)
 SECONDS_EACH=25 meet zeta honest
 at_least "segments are withheld from honest peers, too" $((before + 2)) "$(stat_of WithheldPackets)"
-at_least "which cost them nothing that is seen" 29000000 "$(gapless zeta honest)"
+at_least "which cost them nothing that is seen" "${HONEST_BYTES:-29000000}" "$(gapless zeta honest)"
 for peer in $RECEIVERS; do
 	whole_download &
 	beside=$!
@@ -127,9 +128,12 @@ caught=0
 for peer in $LIARS; do
 	whole_download &
 	beside=$!
-	SECONDS_EACH=$LIE_SECONDS meet zeta "$peer" &
+	seconds=$LIE_SECONDS
+	# Its SACKs look like packets that overtake each other, where the question is asked eight times as rarely.
+	if [ "$peer" = sackstorm ]; then seconds=$((3 * LIE_SECONDS)); fi
+	SECONDS_EACH=$seconds meet zeta "$peer" &
 	lying=$!
-	check "\"$peer\" is found out" until_true $((2 * LIE_SECONDS)) bounded
+	check "\"$peer\" is found out" until_true $((2 * seconds)) bounded
 	ended "a download beside \"$peer\" arrives whole" "$beside"
 	ended "\"$peer\" has ended" "$lying"
 	caught=$((caught + 1))

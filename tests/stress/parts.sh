@@ -20,8 +20,9 @@ group_stress() {
 		declare -gx "$name=${!name:-$number}"
 	done
 	run stress-build tests/lab/enter tests/build.sh
+	# Both in the background, as the time of a child counts for the shell that waits for it.
 	stress_virtual &
-	stress_user_mode
+	stress_user_mode &
 	wait
 }
 
@@ -44,7 +45,7 @@ user_mode() { # KERNEL NAME [VARIABLE=VALUE]...
 	part "$name-$kernel" env "$@" tests/functional/start "$kernel" "tests/functional/$name.sh"
 }
 
-# In QEMU, on the stock kernel; and what `make test` leaves out of the functional tests under KASAN.
+# In QEMU, on the stock kernel; what `make test` leaves out of the functional tests under KASAN; and what fills up this lane.
 stress_virtual() {
 	local groups="sockets zerocopy" name
 	if [ -n "${LONG-}" ]; then groups+=" ao tls fastopen mptcp"; fi
@@ -57,6 +58,11 @@ stress_virtual() {
 	# shellcheck disable=SC2086 # words
 	part selftests tests/stress/selftests $groups
 	for name in $KASAN_REST; do user_mode kasan "$name"; done
+	user_mode plain flood FLOOD_LIMIT=100000
+	user_mode kasan flood FLOOD_COUNT=100000
+	user_mode lockdep flood FLOOD_COUNT=20000
+	user_mode lockdep events
+	part fuzz env SECONDS_EACH="$FUZZ_SECONDS" tests/fuzz/run
 }
 
 # In user-mode Linux and on the host.
@@ -67,9 +73,6 @@ stress_user_mode() {
 	user_mode kasan procfuzz
 	part peers tests/stress/peers
 	part packetdrill tests/stress/packetdrill
-	user_mode plain flood FLOOD_LIMIT=100000
-	user_mode kasan flood FLOOD_COUNT=100000
-	user_mode lockdep flood FLOOD_COUNT=20000
 	user_mode plain bytes
 	part bytes-jumbo env BYTES_EACH=$((BYTES_EACH * 4)) FRAME_BYTES=9000 tests/functional/start plain tests/functional/bytes.sh
 	for kernel in kasan lockdep; do
@@ -77,8 +80,6 @@ stress_user_mode() {
 		user_mode "$kernel" rounds
 		user_mode "$kernel" scarce
 	done
-	user_mode lockdep events
-	part fuzz env SECONDS_EACH="$FUZZ_SECONDS" tests/fuzz/run
 }
 
 # Not part of `make stress`: the virtual machines' parts on kernels that look for data races (kcsan) and for locks, RCU, sleeping

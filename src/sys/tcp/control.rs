@@ -101,15 +101,24 @@ impl<A: Algorithm> Control<A> {
     ///
     /// `sk` is a full TCP socket that stays.
     pub(super) unsafe fn summary_of(&self, sk: *mut c::sock) -> Option<Summary> {
-        if !self.uses_us(sk) {
+        // What another algorithm keeps there is nobody's to see, least of all addresses. The ops are those of the
+        // next algorithm before that writes to the area, and those of the one before are not ours while it may still
+        // have something there: TCP says so until the area is clear. Who changes it to another one and back while
+        // this reads is not noticed; that takes CAP_NET_ADMIN.
+        let ours = || {
+            let icsk = sk.cast_const().cast::<c::inet_connection_sock>();
+            // SAFETY: A full TCP socket, as promised by the caller.
+            let begun = unsafe { c::inet_connection_sock::icsk_ca_initialized_raw(icsk) };
+            self.uses_us(sk) && begun != 0
+        };
+        if !ours() {
             return None;
         }
+        barrier::read();
         // SAFETY: Words of the private area, whoever uses it.
         let summary = unsafe { ptr::read_volatile(&raw const (*private::<A>(sk)).summary) };
-        // What another algorithm keeps there is nobody's to see, least of all addresses.
-        // TCP makes the ops those of the next algorithm before that writes to the area.
         barrier::read();
-        self.uses_us(sk).then_some(summary)
+        ours().then_some(summary)
     }
 
     /// Whether this algorithm controls the socket already.
@@ -233,6 +242,8 @@ impl<A: Algorithm> Control<A> {
         };
         // SAFETY: The area is ours now, and large enough (asserted in `private`).
         unsafe { ptr::write(private::<A>(sk), area) };
+        // ORDERING: With `summary_of`: who sees our ops sees our area.
+        barrier::write();
         // SAFETY: A lock-free reader sees either the old or our ops; both are valid.
         unsafe { ptr::write_volatile(&raw mut (*icsk).icsk_ca_ops, self.ops.get()) };
         let shard = self.shard(sk);
@@ -318,6 +329,8 @@ impl<A: Algorithm> Control<A> {
                 // The reference that the socket held all the time goes back to it.
                 ptr::write_volatile(&raw mut (*icsk).icsk_ca_ops, saved.ops);
             }
+            // ORDERING: With `summary_of`: who sees what is written to the area from now on sees that it is not ours.
+            barrier::write();
             // ORDERING: Pairs with the acquire in `adopted`: who sees the last socket gone sees
             // it with its old ops.
             self.adopted.fetch_add(-1, Release);
