@@ -55,10 +55,10 @@ transfer() {
 total=0
 while IFS=';' read -r name there back; do
 	# shellcheck disable=SC2086 # words
-	{
-		client tc qdisc replace dev ifb0 root netem limit 20000 $there
-		client tc qdisc replace dev cli0 root netem limit 20000 $back
-	}
+	if ! client tc qdisc replace dev ifb0 root netem limit 20000 $there || ! client tc qdisc replace dev cli0 root netem limit 20000 $back; then
+		not_ok "$name: there is such a path" "$there; $back"
+		continue
+	fi
 	check "$name: all is as it was sent" transfer
 	total=$((total + CONNECTIONS * BYTES_EACH))
 done < <(paths)

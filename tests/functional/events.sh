@@ -29,17 +29,19 @@ arrives() {
 	if wait "$download"; then ok "$1: it arrives whole"; else not_ok "$1: it arrives whole" "$(cat /tmp/out)"; fi
 }
 
+# under_way: the download has not ended, so what was just seen was seen during it.
+under_way() { kill -0 "$download"; }
+tracked() { nft list table inet t | grep -q 'packets [1-9]'; }
 begin tracking
 for _ in 1 2 3 4 5; do
-	nft 'add table inet t; add chain inet t c { type filter hook input priority 0; }; add rule inet t c ct state established counter accept'
-	sleep 0.1
-	nft delete table inet t
+	check "tracking: it comes" nft 'add table inet t; add chain inet t c { type filter hook input priority 0; }; add rule inet t c ct state established counter accept'
+	check "tracking: packets are seen with it" until_true 10 tracked
+	check "tracking: the download is under way" under_way
+	check "tracking: it goes" nft delete table inet t
 	sleep 0.1
 done
 arrives tracking
 
-# under_way: the download has not ended, so what was just seen was seen during it.
-under_way() { kill -0 "$download"; }
 # all_use CONTROL: it is that of every connection of the server.
 all_use() { [ "$(control_of 5001 | sort -u)" = "$1" ]; }
 

@@ -150,7 +150,7 @@ put wanIf wan0
 host=172.20.0.3 port=5001
 hold
 fetch client
-until_true 30 has two zeta
+check "a connection of a container is adopted before it goes" until_true 30 has two zeta
 ip netns pids two | xargs -r kill -9
 wait %2 2>/dev/null
 ip netns del two

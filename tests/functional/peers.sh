@@ -57,9 +57,11 @@ meet() {
 	mute) bottleneck codel ecn ;;
 	*) bottleneck ;;
 	esac
-	python3 "$HERE/peer.py" "$2" 5001 "$SECONDS_EACH" >"/tmp/$1.$2"
+	local status=0
+	python3 "$HERE/peer.py" "$2" 5001 "$SECONDS_EACH" >"/tmp/$1.$2" || status=$?
 	printf '# %s %s: sent, delivered, without a gap: %s\n' "$1" "$2" "$(cat "/tmp/$1.$2")"
-	ip -n mid qdisc del dev mid1 root 2>/dev/null || true
+	ip netns exec mid tc qdisc del dev mid1 root
+	return "$status"
 }
 
 # field CONTROL BEHAVIOUR N

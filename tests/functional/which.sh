@@ -35,10 +35,12 @@ adopted() { control_of "$1" | grep -q zeta; }
 
 # during NAME REASON [HOST]: while a transfer runs, flows gives this reason ("accelerated" is read from
 # the socket itself), and the socket is not ours with any other.
+begun() { [ -n "$(control_of "$1")" ]; }
 during() {
 	local name=$1 reason=$2 host=${3:-10.9.0.1}
 	hold
 	fetch /tmp/out "$host" 5001
+	until_true 30 begun 5001
 	check "$name: flows says $reason" until_true 30 is 5001 "$reason"
 	[ "$reason" = accelerated ] || refuse "$name: the socket is not ours" adopted 5001
 	released $!

@@ -60,7 +60,9 @@ done
 sysctl -qw net.ipv4.tcp_syncookies=1
 
 # Under a download: a filter that refuses, one that asks a program nobody runs, and other routes.
-rules() { nft -f - <<<"$1"; }
+rules() { check "$1: the rule is there" nft -f - <<<"$2"; }
+# met NAME: packets have met the rule of table q while the download was under way.
+met() { check "$1: packets meet it" until_true 20 sh -c "nft list table inet q | grep -q 'packets [1-9]'" && check "$1: it is under way" test ! -e "$STATE/$1"; }
 under() { # NAME [FILE]: begins a download over the path
 	background "$1" http_get 0 4 "${2:-long}" --max-time 100
 	check "$1: a download is accelerated" until_true 20 all_are zeta 0
@@ -68,23 +70,26 @@ under() { # NAME [FILE]: begins a download over the path
 whole() { check "$1: it arrives whole" awaited "$1"; }
 
 under queue
-rules 'table inet q { chain out { type filter hook output priority 0; tcp sport 80 queue num 7; }; }'
+rules queue 'table inet q { chain out { type filter hook output priority 0; tcp sport 80 counter queue num 7; }; }'
+met queue
 sleep 2
 check "queue: what nobody takes from the queue is gone" nft delete table inet q
 whole queue
 under queue-bypass
-rules 'table inet q { chain out { type filter hook output priority 0; tcp sport 80 queue flags bypass to 7; }; }'
+rules queue-bypass 'table inet q { chain out { type filter hook output priority 0; tcp sport 80 counter queue flags bypass to 7; }; }'
+met queue-bypass
 whole queue-bypass
 nft delete table inet q
 under tracked
-rules 'table inet q { chain in { type filter hook input priority 0; ct state established accept; }; }'
+rules tracked 'table inet q { chain in { type filter hook input priority 0; ct state established counter accept; }; }'
+met tracked
 sleep 1
 nft delete table inet q
 whole tracked
 under refused
-rules 'table inet q { chain in { type filter hook input priority 0; tcp dport 80 reject with tcp reset; }; }'
+rules refused 'table inet q { chain in { type filter hook input priority 0; tcp dport 80 counter reject with tcp reset; }; }'
 none_accelerated() { [ "$(counter NumOfAccFlows)" = 0 ]; }
-refused() { ! awaited refused >/dev/null; }
+refused() { ! awaited refused >/dev/null && grep -q 'reset by peer' "$STATE/refused.out"; }
 check "refused: its connection is reset" refused
 nft delete table inet q
 check "refused: no flow of it stays accelerated" until_true 20 none_accelerated
@@ -163,11 +168,14 @@ esp() { # add|delete
 under esp-comes
 check "esp: it is switched on" esp add
 whole esp-comes
-under esp
+encrypted() { ip -s xfrm state list dst 10.9.0.2 | grep -oE '[0-9]+\(bytes\)' | head -n 1 | tr -dc 0-9; }
+before=$(encrypted)
+under esp longer
 sleep 2
-bytes=$(ip -s xfrm state list dst 10.9.0.2 | grep -oE '[0-9]+\(bytes\)' | head -n 1 | tr -dc 0-9)
-check "esp: ${bytes:-nothing} bytes of it were encrypted" test "${bytes:-0}" -gt 1000000
+bytes=$(($(encrypted) - before))
+check "esp: $bytes bytes of it were encrypted" test "$bytes" -gt 500000
 check "esp: it is switched off" esp delete
+check "esp: under the download" test ! -e "$STATE/esp"
 whole esp
 
 # A tunnel to the client, attached as an interface of its own.

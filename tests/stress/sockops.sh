@@ -151,7 +151,7 @@ check "early: an upload with zeta before the SYN arrives whole" push early 7070
 check "early: was never refused" taken early zeta
 # Nobody listens: the connection ends before it began.
 refused() {
-	! (in_group early timeout 20 python3 tests/stress/kinds.py push plain 10.9.0.2 7071 10) 2>/dev/null
+	! (in_group early timeout 20 python3 tests/stress/kinds.py push plain 10.9.0.2 7071 10) 2>/run/refused && grep -q ConnectionRefused /run/refused
 }
 check "early: a connection that is refused" refused
 check "early: leaves the module to nobody" until_true 20 nobody_uses appex

@@ -51,14 +51,17 @@ same "cmd read from byte 100 is its tail" "$(tail -c +101 <<<"$whole")" \
 
 # Two values are only ever seen together, whoever writes.
 (for _ in $(seq 300); do echo "l2wQLimit: 256 2048"; echo "l2wQLimit: 512 4096"; done | while read -r line; do
-	echo "$line" >"$ENGINE/cmd"
+	echo "$line" >"$ENGINE/cmd" || exit 1
 done) &
 writer=$!
-torn=''
+torn='' readings=0
 while kill -0 "$writer" 2>/dev/null; do
 	line=$(grep '^l2wQLimit:' "$ENGINE/cmd")
 	case $line in "l2wQLimit: 256 2048" | "l2wQLimit: 512 4096") ;; *) torn="$line" ;; esac
+	readings=$((readings + 1))
 done
+check "both were written" wait "$writer"
+check "a pair was read $readings times meanwhile" test "$readings" -ge 10
 same "a pair of values is never seen torn" "" "$torn"
 
 # Readers that hold the files open while the module goes: their reads end, the unload does not wait for ever.
